@@ -1,0 +1,452 @@
+import { type BtmCfg, type BtmOptions, parseCfg, parseKept } from "./cfg.ts";
+import { driverFor } from "./driver/detect.ts";
+import type {
+  Blocker,
+  DestroyOutcome,
+  Driver,
+  DriverDeps,
+  Snapshot,
+  StepObserver,
+  UndoPoint,
+  Volume,
+} from "./driver/driver.ts";
+import { BtmError, throwIfAborted } from "./errors.ts";
+import { due, type Height, type HeightInput, parseHeight } from "./height.ts";
+import { type Candidate, decide } from "./retention/retention.ts";
+import { chooseTarget } from "./rollback/choose.ts";
+import { count, quote } from "./text.ts";
+
+export interface CallOptions {
+  /** Honoured between two steps, never in the middle of one: a snapshot under way is finished. */
+  readonly signal?: AbortSignal;
+}
+
+export interface PlannedOptions<Plan> extends CallOptions {
+  /** Makes the plan, changes nothing. */
+  readonly dryRun?: boolean;
+  /**
+   * Asked with the plan before anything is changed; false ends in DECLINED. The volume is not locked meanwhile: when the
+   * plan is another one by the time it is answered, nothing is done (PLAN_CHANGED).
+   */
+  readonly confirm?: (plan: Plan) => Promise<boolean>;
+}
+
+export interface SnapshotOptions extends CallOptions {
+  /** Take it although the interval has one already; never when one of that height exists. */
+  readonly force?: boolean;
+  /** Whether to thin the snapshots to cap afterwards; yes unless given. */
+  readonly prune?: boolean;
+  /** Says what would be done, changes nothing. */
+  readonly dryRun?: boolean;
+}
+
+export interface Failure {
+  readonly snapshot: Snapshot;
+  readonly error: Error;
+}
+
+export interface SnapshotResult {
+  /** Whether there is a new snapshot; in a dry run, whether there would be. */
+  readonly taken: boolean;
+  readonly height: Height;
+  /** "due" and "forced" are reasons to take it, "exists" and "not-due" not to. */
+  readonly reason: "due" | "forced" | "exists" | "not-due";
+  /** The newest marked snapshot at or below the height before this call. */
+  readonly last: Height | undefined;
+  /** What was thinned out, ascending. */
+  readonly pruned: readonly Height[];
+  /** What could not be destroyed; it is tried again next time. */
+  readonly failed: readonly Failure[];
+  /** What was finished or undone of an interrupted command. */
+  readonly recovered: readonly string[];
+  readonly dryRun: boolean;
+}
+
+export interface RollbackOptions extends PlannedOptions<RollbackResult> {
+  /** Refuse when there is no snapshot of exactly the height, instead of taking the nearest below. */
+  readonly strict?: boolean;
+}
+
+export interface RollbackResult {
+  /** The height that was asked for; undefined for the latest. */
+  readonly asked: Height | undefined;
+  /** The snapshot that is live now, or would be. */
+  readonly target: Snapshot;
+  readonly choice: "latest" | "exact" | "nearest-below";
+  /** The snapshots above the target; they stay. */
+  readonly newer: readonly Snapshot[];
+  /** Where the state that was live is kept. */
+  readonly undo: UndoPoint;
+  /** What stands in the way; empty unless this is a plan. */
+  readonly blockers: readonly Blocker[];
+  readonly warnings: readonly string[];
+  readonly recovered: readonly string[];
+  readonly dryRun: boolean;
+}
+
+export interface CleanOptions extends PlannedOptions<CleanResult> {
+  /** How many of the newest snapshots stay, 0 or more; 0 unless given. */
+  readonly kept?: bigint | number | string;
+}
+
+export interface CleanResult {
+  /** What was destroyed, or would be, ascending. */
+  readonly removed: readonly Snapshot[];
+  /** What stays, ascending: the newest ones, pinned ones, and those that btm did not make. */
+  readonly kept: readonly Snapshot[];
+  readonly failed: readonly Failure[];
+  readonly recovered: readonly string[];
+  readonly dryRun: boolean;
+}
+
+export interface AdoptResult {
+  /** What was marked, or would be, ascending. */
+  readonly adopted: readonly Snapshot[];
+  readonly failed: readonly Failure[];
+  readonly recovered: readonly string[];
+  readonly dryRun: boolean;
+}
+
+export interface BtmDeps {
+  /** Told before and after every change to the disk. */
+  readonly onStep?: StepObserver;
+  /** The time that is written into undo points. */
+  readonly now?: () => Date;
+}
+
+/**
+ * A time machine for one volume. Holds nothing between calls but what it has learnt, so there is nothing to close; calls
+ * may overlap, and processes may: a lock of the kernel lets one change the volume at a time.
+ *
+ * Every method throws {@link BtmError}, besides what it says: codes of exit status 3 when the volume cannot be worked on,
+ * PERMISSION_DENIED, LOCKED, NO_SPACE, READ_ONLY, ABORTED (docs/exit-codes.md).
+ *
+ * @example
+ * const btm = new Btm({ volume: "/data/blockchain", itv: 10, cap: 100, algo: "fade" });
+ * await btm.snapshot(0);
+ */
+export class Btm {
+  readonly cfg: BtmCfg;
+  readonly #deps: DriverDeps;
+  #driver: Promise<Driver> | undefined;
+
+  constructor(options: BtmOptions, deps: BtmDeps = {}) {
+    this.cfg = parseCfg(options);
+    this.#deps = { onStep: deps.onStep ?? (() => undefined), now: deps.now ?? (() => new Date()) };
+  }
+
+  /**
+   * Takes a snapshot named by the height when it is due: when it enters an interval that has none yet. Then thins the
+   * snapshots to cap. To be called for every block, before or after it is written, always the same.
+   *
+   * @throws BtmError BAD_HEIGHT, HAS_NESTED_SUBVOLUMES, NAME_TAKEN
+   * @example
+   * const { taken, reason } = await btm.snapshot(11n);
+   */
+  async snapshot(height: HeightInput, options: SnapshotOptions = {}): Promise<SnapshotResult> {
+    const { force = false, prune = true, dryRun = false, signal } = options;
+    const at = parseHeight(height);
+    return this.#withVolume(signal, async (held) => {
+      // Most blocks are not due: they are answered without the lock, so they never wait for one.
+      const seen = await held.volume.snapshots();
+      const glance = this.#judge(at, force, seen);
+      const base = { height: at, pruned: [], failed: [], recovered: [], dryRun } as const;
+      if (!isReasonToTake(glance.reason)) return { ...base, ...glance, taken: false };
+      if (dryRun) {
+        await refuseIncomplete(held.volume, at);
+        const planned = prune ? this.#excess(at, [...seen.filter(isOurs), { height: at, pinned: false }]) : [];
+        return { ...base, ...glance, taken: true, pruned: planned.map((snapshot) => snapshot.height) };
+      }
+      const recovered = await this.#lock(held, signal);
+      const { volume } = held;
+      const { reason, last } = this.#judge(at, force, await volume.snapshots());
+      if (!isReasonToTake(reason)) return { ...base, reason, last, recovered, taken: false };
+      await refuseIncomplete(volume, at);
+      throwIfAborted(signal);
+      const taken = await volume.create(at);
+      // Thinning comes after a success only, and a failure of it does not undo that.
+      const excess = taken && prune ? this.#excess(at, (await volume.snapshots()).filter(isOurs)) : [];
+      const outcomes = await volume.destroy(excess);
+      return {
+        ...base,
+        taken,
+        reason: taken ? reason : "exists",
+        last,
+        recovered,
+        pruned: outcomes.flatMap((outcome) => (outcome.error === undefined ? [outcome.snapshot.height] : [])),
+        failed: failuresOf(outcomes),
+      };
+    });
+  }
+
+  /**
+   * All snapshots of the volume, ascending by height; those that btm did not make have no mark.
+   *
+   * @example
+   * for (const { height, createdAt } of await btm.list()) console.log(height, createdAt);
+   */
+  async list(options: CallOptions = {}): Promise<Snapshot[]> {
+    return this.#withVolume(options.signal, ({ volume }) => volume.snapshots());
+  }
+
+  /**
+   * Puts the volume back to a height: the latest snapshot without one; with one, the snapshot of that height, or unless
+   * strict the nearest below. The node must be stopped. What was live is kept aside, newer snapshots stay.
+   *
+   * @throws BtmError BAD_HEIGHT, NO_SNAPSHOTS, NO_SUCH_SNAPSHOT, NOTHING_BELOW, BLOCKED with everything that stands in the
+   * way, PLAN_CHANGED, DECLINED
+   * @example
+   * const { target, undo } = await btm.rollback(11, { strict: true });
+   */
+  async rollback(height?: HeightInput, options: RollbackOptions = {}): Promise<RollbackResult> {
+    const { strict = false, dryRun = false, confirm, signal } = options;
+    const asked = height === undefined ? undefined : parseHeight(height);
+    return this.#withVolume(signal, async (held) => {
+      const makePlan = async ({ volume }: Held): Promise<RollbackResult> => {
+        const snapshots = await volume.snapshots();
+        const chosen = chooseTarget(volume.name, snapshots, asked, strict);
+        const newer = snapshots.filter((snapshot) => snapshot.height > chosen.target.height);
+        const { undo, blockers, warnings } = await volume.planRollback(chosen.target, signal);
+        if (!dryRun && blockers.length > 0)
+          throw blocked(`roll back ${quote(volume.name)} to ${String(chosen.target.height)}`, blockers);
+        return {
+          asked,
+          ...chosen,
+          newer,
+          undo,
+          blockers,
+          warnings: [...warnings, ...aboutNewer(newer)],
+          recovered: [],
+          dryRun,
+        };
+      };
+      const isSame = (a: RollbackResult, b: RollbackResult): boolean =>
+        a.target.uuid === b.target.uuid && a.undo.number === b.undo.number;
+      if (dryRun) return makePlan(held);
+      const { plan, recovered } = await this.#agree(held, makePlan, isSame, { confirm, signal });
+      throwIfAborted(signal);
+      await held.volume.rollback(plan);
+      return { ...plan, recovered };
+    });
+  }
+
+  /**
+   * Destroys all snapshots but the newest `kept`. Pinned ones and those that btm did not make stay.
+   *
+   * @throws BtmError BAD_KEPT, PLAN_CHANGED, DECLINED
+   * @example
+   * await btm.clean({ kept: 10 });
+   */
+  async clean(options: CleanOptions = {}): Promise<CleanResult> {
+    const { dryRun = false, confirm, signal } = options;
+    const keep = parseKept(options.kept ?? 0);
+    return this.#withVolume(signal, async (held) => {
+      const makePlan = async ({ volume }: Held): Promise<CleanResult> => {
+        const snapshots = await volume.snapshots();
+        const ours = snapshots.filter(isOurs);
+        const removed = new Set(ours.slice(0, Math.max(0, ours.length - keep)).filter((snapshot) => !snapshot.pinned));
+        return {
+          removed: [...removed],
+          kept: snapshots.filter((snapshot) => !removed.has(snapshot)),
+          failed: [],
+          recovered: [],
+          dryRun,
+        };
+      };
+      if (dryRun) return makePlan(held);
+      const isSame = (a: CleanResult, b: CleanResult): boolean => sameSnapshots(a.removed, b.removed);
+      const { plan, recovered } = await this.#agree(held, makePlan, isSame, { confirm, signal });
+      const outcomes = await held.volume.destroy(plan.removed, signal);
+      const failed = failuresOf(outcomes);
+      const stay = new Set(failed.map((failure) => failure.snapshot));
+      return { ...plan, removed: plan.removed.filter((snapshot) => !stay.has(snapshot)), failed, recovered };
+    });
+  }
+
+  /**
+   * Marks the snapshots that have none, so that they are pruned and cleaned like those btm made: for what the original
+   * btm left. All that are called "<volume>@<height>" are taken, so look at a dry run first.
+   *
+   * @throws BtmError PLAN_CHANGED, DECLINED
+   * @example
+   * const { adopted } = await btm.adopt({ dryRun: true });
+   */
+  async adopt(options: PlannedOptions<AdoptResult> = {}): Promise<AdoptResult> {
+    const { dryRun = false, confirm, signal } = options;
+    return this.#withVolume(signal, async (held) => {
+      const makePlan = async ({ volume }: Held): Promise<AdoptResult> => {
+        const adopted = (await volume.snapshots()).filter((snapshot) => !isOurs(snapshot));
+        return { adopted, failed: [], recovered: [], dryRun };
+      };
+      if (dryRun) return makePlan(held);
+      const isSame = (a: AdoptResult, b: AdoptResult): boolean => sameSnapshots(a.adopted, b.adopted);
+      const { plan, recovered } = await this.#agree(held, makePlan, isSame, { confirm, signal });
+      const failed: Failure[] = [];
+      const adopted: Snapshot[] = [];
+      for (const snapshot of plan.adopted) {
+        throwIfAborted(signal);
+        try {
+          await held.volume.adopt(snapshot);
+          adopted.push(snapshot);
+        } catch (error) {
+          if (!(error instanceof Error)) throw error;
+          failed.push({ snapshot, error });
+        }
+      }
+      return { adopted, failed, recovered, dryRun };
+    });
+  }
+
+  /**
+   * Keeps the snapshot of a height from ever being pruned or cleaned.
+   *
+   * @throws BtmError BAD_HEIGHT, NO_SUCH_SNAPSHOT
+   * @example
+   * await btm.pin(11);
+   */
+  async pin(height: HeightInput, options: CallOptions = {}): Promise<void> {
+    await this.#setPinned(height, true, options.signal);
+  }
+
+  /** Undoes {@link pin}. @throws BtmError BAD_HEIGHT, NO_SUCH_SNAPSHOT */
+  async unpin(height: HeightInput, options: CallOptions = {}): Promise<void> {
+    await this.#setPinned(height, false, options.signal);
+  }
+
+  async #setPinned(height: HeightInput, pinned: boolean, signal: AbortSignal | undefined): Promise<void> {
+    const at = parseHeight(height);
+    await this.#withVolume(signal, async (held) => {
+      await this.#lock(held, signal);
+      const { volume } = held;
+      const snapshot = (await volume.snapshots()).find((candidate) => candidate.height === at);
+      if (snapshot === undefined) {
+        throw new BtmError(
+          "NO_SUCH_SNAPSHOT",
+          `Cannot pin ${String(at)} of ${quote(volume.name)}: there is no snapshot of that height`,
+        );
+      }
+      await volume.setPinned(snapshot, pinned);
+    });
+  }
+
+  async #withVolume<T>(signal: AbortSignal | undefined, use: (held: Held) => Promise<T>): Promise<T> {
+    throwIfAborted(signal);
+    const held: Held = { volume: await this.#open() };
+    try {
+      return await use(held);
+    } finally {
+      held.volume.close();
+    }
+  }
+
+  async #open(): Promise<Volume> {
+    this.#driver ??= driverFor(this.cfg.mode, this.#deps);
+    return (await this.#driver).open(this.cfg.volume);
+  }
+
+  /** Locks the volume and finishes what was interrupted; when there was something, the volume is opened afresh. */
+  async #lock(held: Held, signal: AbortSignal | undefined): Promise<string[]> {
+    await held.volume.lock(this.cfg.lockTimeoutMs, signal);
+    const recovered = await held.volume.recover();
+    if (recovered.length > 0) {
+      await this.#reopen(held);
+      await held.volume.lock(this.cfg.lockTimeoutMs, signal);
+    }
+    return recovered;
+  }
+
+  async #reopen(held: Held): Promise<void> {
+    const fresh = await this.#open();
+    held.volume.close();
+    held.volume = fresh;
+  }
+
+  /** A plan that has been agreed to and still holds, under the lock. */
+  async #agree<Plan>(
+    held: Held,
+    makePlan: (held: Held) => Promise<Plan>,
+    isSame: (a: Plan, b: Plan) => boolean,
+    options: {
+      readonly confirm: ((plan: Plan) => Promise<boolean>) | undefined;
+      readonly signal: AbortSignal | undefined;
+    },
+  ): Promise<{ plan: Plan; recovered: string[] }> {
+    const { confirm, signal } = options;
+    const recovered = await this.#lock(held, signal);
+    if (confirm === undefined) return { plan: await makePlan(held), recovered };
+    // A person may take long to answer: the node's snapshots must not wait for that.
+    await this.#reopen(held);
+    const agreed = await makePlan(held);
+    if (!(await confirm(agreed))) throw new BtmError("DECLINED", "Nothing was changed: the plan was declined");
+    recovered.push(...(await this.#lock(held, signal)));
+    const plan = await makePlan(held);
+    if (!isSame(agreed, plan)) {
+      throw new BtmError(
+        "PLAN_CHANGED",
+        `Nothing was changed: meanwhile the snapshots of ${quote(held.volume.name)} became others than the plan says`,
+        {
+          hint: "Run the command again and look at the new plan",
+        },
+      );
+    }
+    return { plan, recovered };
+  }
+
+  #judge(
+    at: Height,
+    force: boolean,
+    snapshots: readonly Snapshot[],
+  ): { reason: SnapshotResult["reason"]; last: Height | undefined } {
+    const last = snapshots.findLast((snapshot) => isOurs(snapshot) && snapshot.height <= at)?.height;
+    if (snapshots.some((snapshot) => snapshot.height === at)) return { reason: "exists", last };
+    if (force) return { reason: "forced", last };
+    return { reason: due(at, last, this.cfg.itv) ? "due" : "not-due", last };
+  }
+
+  #excess<T extends Candidate>(head: Height, snapshots: readonly T[]): T[] {
+    const { algo, cap } = this.cfg;
+    return decide(algo, snapshots, { head, cap }).flatMap((decision) => (decision.keep ? [] : [decision.snapshot]));
+  }
+}
+
+/** A volume that may be opened afresh in the middle of a call. */
+interface Held {
+  volume: Volume;
+}
+
+function isOurs(snapshot: Pick<Snapshot, "mark">): boolean {
+  return snapshot.mark !== undefined;
+}
+
+function isReasonToTake(reason: SnapshotResult["reason"]): boolean {
+  return reason === "due" || reason === "forced";
+}
+
+function sameSnapshots(a: readonly Snapshot[], b: readonly Snapshot[]): boolean {
+  return a.length === b.length && a.every((snapshot, i) => snapshot.uuid === b[i]?.uuid);
+}
+
+function failuresOf(outcomes: readonly DestroyOutcome[]): Failure[] {
+  return outcomes.flatMap(({ snapshot, error }) => (error === undefined ? [] : [{ snapshot, error }]));
+}
+
+async function refuseIncomplete(volume: Volume, height: Height): Promise<void> {
+  const blockers = await volume.snapshotBlockers();
+  if (blockers.length > 0) throw blocked(`take a snapshot of ${quote(volume.name)} at ${String(height)}`, blockers);
+}
+
+function blocked(action: string, blockers: readonly Blocker[]): BtmError {
+  const code = blockers.every((blocker) => blocker.kind === "nested-subvolume") ? "HAS_NESTED_SUBVOLUMES" : "BLOCKED";
+  const hints = [...new Set(blockers.map((blocker) => blocker.hint))];
+  return new BtmError(code, `Cannot ${action}: ${blockers.map((blocker) => blocker.message).join("; ")}`, {
+    hint: hints.join(". "),
+    details: { blockers },
+  });
+}
+
+function aboutNewer(newer: readonly Snapshot[]): string[] {
+  if (newer.length === 0) return [];
+  return [
+    `${count(newer.length, "newer snapshot")} of the timeline left behind will stay, and while a snapshot of a height exists, that height is not taken again`,
+  ];
+}

@@ -1,0 +1,106 @@
+import { BtmError, type BtmErrorCode } from "./errors.ts";
+import { MAX_HEIGHT, parseUnsigned, show } from "./height.ts";
+import type { Algo } from "./retention/retention.ts";
+import { escapeText } from "./text.ts";
+import { checkVolumeName } from "./volume-name.ts";
+
+export const MODES = ["zfs", "btrfs", "external"] as const;
+export const ALGOS = ["fair", "fade"] as const satisfies readonly Algo[];
+
+/** The kind of volume: a ZFS dataset, a Btrfs subvolume, or a daemon asked over its socket. */
+export type Mode = (typeof MODES)[number];
+
+export const DEFAULT_ITV = 10n;
+export const DEFAULT_CAP = 100;
+export const MAX_CAP = 65_536;
+export const DEFAULT_LOCK_TIMEOUT_MS = 10_000;
+
+/** What a caller gives; every field but the volume has a default. */
+export interface BtmOptions {
+  /** The path of a Btrfs subvolume, absolute, for example "/data/blockchain". */
+  readonly volume: string;
+  /** Blocks between two snapshots, 1 to 2^64 - 1; 10 unless given. */
+  readonly itv?: bigint | number | string;
+  /** The most snapshots that are kept, 1 to 65,536; 100 unless given. Pinned ones do not count. */
+  readonly cap?: bigint | number | string;
+  /** What goes when there are more than cap: "fair" keeps the newest, "fade" thins with age; "fair" unless given. */
+  readonly algo?: string;
+  /** "btrfs"; found by looking at the volume unless given. Case does not matter. */
+  readonly mode?: string;
+  /** How long to wait for another btm on the same volume, in milliseconds, 0 to 2^31 - 1; 10,000 unless given. */
+  readonly lockTimeoutMs?: number;
+}
+
+/** A configuration that has been checked. */
+export interface BtmCfg {
+  readonly volume: string;
+  readonly itv: bigint;
+  readonly cap: number;
+  readonly algo: Algo;
+  readonly mode: Mode | undefined;
+  readonly lockTimeoutMs: number;
+}
+
+/**
+ * The one parser of every configuration: library options, command line, configuration file.
+ *
+ * @throws BtmError NO_VOLUME_GIVEN, BAD_VOLUME_NAME, BAD_ITV, BAD_CAP, BAD_MODE, BAD_ALGO, BAD_OPTION
+ */
+export function parseCfg(options: BtmOptions): BtmCfg {
+  for (const key of Object.keys(options)) {
+    if (!KEYS.has(key)) {
+      throw new BtmError("BAD_OPTION", `Unknown option "${escapeText(key)}": expected one of ${[...KEYS].join(", ")}`);
+    }
+  }
+  return Object.freeze({
+    volume: checkVolumeName(options.volume),
+    itv: parseItv(options.itv ?? DEFAULT_ITV),
+    cap: parseCap(options.cap ?? DEFAULT_CAP),
+    algo: oneOf("BAD_ALGO", "algo", ALGOS, options.algo ?? "fair"),
+    mode: options.mode === undefined ? undefined : oneOf("BAD_MODE", "mode", MODES, options.mode),
+    lockTimeoutMs: parseLockTimeout(options.lockTimeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS),
+  });
+}
+
+/** Blocks between two snapshots. @throws BtmError BAD_ITV */
+export function parseItv(input: unknown): bigint {
+  return within("BAD_ITV", "itv", input, 1n, MAX_HEIGHT, "1 to 2^64 - 1 (blocks between two snapshots)");
+}
+
+/** The most snapshots that are kept. @throws BtmError BAD_CAP */
+export function parseCap(input: unknown): number {
+  return Number(within("BAD_CAP", "cap", input, 1n, BigInt(MAX_CAP), "1 to 65,536 (the most snapshots that are kept)"));
+}
+
+/** How many snapshots a clean leaves. @throws BtmError BAD_KEPT */
+export function parseKept(input: unknown): number {
+  return Number(
+    within("BAD_KEPT", "kept", input, 0n, MAX_HEIGHT, "0 to 2^64 - 1 (how many of the newest snapshots stay)"),
+  );
+}
+
+function parseLockTimeout(input: unknown): number {
+  // setTimeout takes a 32-bit count of milliseconds and fires at once when given more.
+  return Number(within("BAD_OPTION", "lockTimeoutMs", input, 0n, 2n ** 31n - 1n, "0 to 2^31 - 1 (milliseconds)"));
+}
+
+function within(code: BtmErrorCode, field: string, input: unknown, min: bigint, max: bigint, wanted: string): bigint {
+  const value = parseUnsigned(input);
+  if (value !== undefined && value >= min && value <= max) return value;
+  throw new BtmError(code, `Cannot use ${field} ${show(input)}: expected a whole number from ${wanted}`);
+}
+
+function oneOf<T extends string>(code: BtmErrorCode, field: string, allowed: readonly T[], input: unknown): T {
+  const found = typeof input === "string" ? allowed.find((value) => value === input.toLowerCase()) : undefined;
+  if (found !== undefined) return found;
+  throw new BtmError(code, `Cannot use ${field} ${show(input)}: expected ${allowed.join(" or ")}`);
+}
+
+const KEYS: ReadonlySet<string> = new Set([
+  "volume",
+  "itv",
+  "cap",
+  "algo",
+  "mode",
+  "lockTimeoutMs",
+] satisfies (keyof BtmOptions)[]);

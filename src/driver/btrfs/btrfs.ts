@@ -1,0 +1,200 @@
+import { BtmError, throwIfAborted } from "../../errors.ts";
+import { createSnapshot, destroySubvolume, setReadOnly, subvolumeInfo } from "../../sys/btrfs.ts";
+import { withDirectory } from "../../sys/directory.ts";
+import { close, isErrno, removeAttribute, setAttribute, SystemCallError } from "../../sys/libc.ts";
+import type { Height } from "../../height.ts";
+import { quote } from "../../text.ts";
+import type { Blocker, DestroyOutcome, Driver, DriverDeps, RollbackPlan, Snapshot, Volume } from "../driver.ts";
+import type { Mark } from "../mark.ts";
+import { Aside } from "./aside.ts";
+import { explain, explained } from "./failure.ts";
+import { locate, type Place } from "./locate.ts";
+import { lockVolume } from "./lock.ts";
+import { ATTRIBUTE, snapshotName } from "./names.ts";
+import { nestedBlockers } from "./nested.ts";
+import { planRollback, recover, rollback } from "./rollback.ts";
+import { look, SnapshotFinder } from "./snapshots.ts";
+
+/** Btrfs through its ioctls: no btrfs-progs at run time. Linux 5.8 or newer. */
+export function btrfsDriver(deps: DriverDeps): Driver {
+  const finder = new SnapshotFinder();
+  return {
+    mode: "btrfs",
+    capabilities: { rollbackKeepsNewer: true, rollbackKeepsLive: true, atomicGroups: false, includesChildren: false },
+    open: async (volume) => new BtrfsVolume(await locate(volume), finder, deps),
+  };
+}
+
+class BtrfsVolume implements Volume {
+  readonly name: string;
+  readonly #place: Place;
+  readonly #finder: SnapshotFinder;
+  readonly #deps: DriverDeps;
+  #lock: number | undefined;
+
+  constructor(place: Place, finder: SnapshotFinder, deps: DriverDeps) {
+    this.name = place.path;
+    this.#place = place;
+    this.#finder = finder;
+    this.#deps = deps;
+  }
+
+  close(): void {
+    if (this.#lock !== undefined) close(this.#lock);
+    this.#lock = undefined;
+    this.#place.close();
+  }
+
+  snapshots(): Promise<Snapshot[]> {
+    return explained(`list the snapshots of ${quote(this.name)}`, () => this.#finder.find(this.#place));
+  }
+
+  async lock(timeoutMs: number, signal?: AbortSignal): Promise<void> {
+    this.#lock ??= await explained(`lock the volume ${quote(this.name)}`, () =>
+      lockVolume(this.#place, timeoutMs, signal),
+    );
+  }
+
+  recover(): Promise<string[]> {
+    return explained(`recover the volume ${quote(this.name)}`, () => recover(this.#place, this.#deps.onStep));
+  }
+
+  snapshotBlockers(): Promise<Blocker[]> {
+    return explained(`look into the volume ${quote(this.name)}`, () => nestedBlockers(this.#place, this.#place.base));
+  }
+
+  /**
+   * The mark is set on the live root and sealed by the commit that makes the snapshot, so there is never a snapshot of
+   * ours without a mark. It is taken off the live root afterwards, that a snapshot made by hand does not inherit it.
+   */
+  create(height: Height): Promise<boolean> {
+    const { parent, base } = this.#place;
+    const name = snapshotName(base, height);
+    return explained(`take the snapshot ${quote(name)}`, () =>
+      withDirectory(parent, base, async (root) => {
+        const mark: Mark = { btm: 1, height: String(height), volume: base, origin: subvolumeInfo(root).uuid };
+        await this.#step("set mark", () => {
+          setAttribute(root, ATTRIBUTE.mark, JSON.stringify(mark));
+        });
+        try {
+          await this.#step("snapshot", () => createSnapshot(parent, name, root, { readOnly: true }));
+          return true;
+        } catch (error) {
+          if (!isErrno(error, "EEXIST")) throw error;
+          if (look(this.#place, name) !== undefined) return false;
+          throw new BtmError(
+            "NAME_TAKEN",
+            `Cannot take the snapshot ${quote(name)}: something that is no snapshot has that name`,
+            {
+              hint: "Rename it",
+              cause: error,
+            },
+          );
+        } finally {
+          await this.#step("clear mark", () => {
+            clearMark(root);
+          });
+        }
+      }),
+    );
+  }
+
+  async destroy(snapshots: readonly Snapshot[], signal?: AbortSignal): Promise<DestroyOutcome[]> {
+    const outcomes: DestroyOutcome[] = [];
+    for (const snapshot of snapshots) {
+      throwIfAborted(signal);
+      try {
+        await this.#destroy(snapshot);
+        outcomes.push({ snapshot });
+      } catch (error) {
+        outcomes.push({ snapshot, error: explain(`destroy the snapshot ${quote(snapshot.name)}`, error) });
+      }
+    }
+    return outcomes;
+  }
+
+  async #destroy(snapshot: Snapshot): Promise<void> {
+    const now = look(this.#place, snapshot.name);
+    // Gone already: what was wanted.
+    if (now === undefined) return;
+    if (now.snapshot.uuid !== snapshot.uuid || now.snapshot.mark === undefined) {
+      throw new BtmError(
+        "PLAN_CHANGED",
+        `Cannot destroy ${quote(snapshot.name)}: it no longer is the snapshot with our mark that it was`,
+        {
+          hint: "Someone changed or replaced it: look at it with btm list",
+        },
+      );
+    }
+    await this.#step("destroy", () => destroySubvolume(this.#place.parent, now.id));
+  }
+
+  /** A mark counts on a read-only snapshot only, so it becomes read-only last: interrupted, it is still unmarked. */
+  adopt(snapshot: Snapshot): Promise<void> {
+    return explained(`adopt the snapshot ${quote(snapshot.name)}`, () =>
+      withDirectory(this.#place.parent, snapshot.name, async (fd) => {
+        const info = subvolumeInfo(fd);
+        if (info.uuid !== snapshot.uuid)
+          throw new BtmError("PLAN_CHANGED", `Cannot adopt ${quote(snapshot.name)}: it has been replaced`);
+        // Making a received subvolume writable breaks later incremental receives of it (btrfs-subvolume(8)).
+        if (info.receivedUuid !== undefined || info.parentUuid === undefined) {
+          throw new BtmError(
+            "BLOCKED",
+            `Cannot adopt ${quote(snapshot.name)}: it was received from elsewhere, and no live state here is its origin`,
+            {
+              hint: "It stays as it is: listed, and good to roll back to",
+            },
+          );
+        }
+        const mark: Mark = {
+          btm: 1,
+          height: String(snapshot.height),
+          volume: this.#place.base,
+          origin: info.parentUuid,
+          adopted: true,
+        };
+        if (info.readOnly) await this.#step("make writable", () => setReadOnly(fd, false));
+        await this.#step("set mark", () => {
+          setAttribute(fd, ATTRIBUTE.mark, JSON.stringify(mark));
+        });
+        await this.#step("make read-only", () => setReadOnly(fd, true));
+      }),
+    );
+  }
+
+  setPinned(snapshot: Snapshot, pinned: boolean): Promise<void> {
+    return explained(`pin or unpin the snapshot ${quote(snapshot.name)}`, () => {
+      const aside = Aside.make(this.#place.parent, this.#place.base, this.#deps.onStep);
+      try {
+        aside.setPin(snapshot.height, pinned ? snapshot.uuid : undefined);
+      } finally {
+        aside.close();
+      }
+    });
+  }
+
+  planRollback(target: Snapshot, signal?: AbortSignal): Promise<RollbackPlan> {
+    return explained(`plan the rollback of ${quote(this.name)}`, () => planRollback(this.#place, target, signal));
+  }
+
+  async rollback(plan: RollbackPlan): Promise<void> {
+    const newest = (await this.snapshots()).at(-1)?.height;
+    await explained(`roll back ${quote(this.name)}`, () => rollback(this.#place, plan, newest, this.#deps));
+  }
+
+  async #step(name: string, work: () => unknown): Promise<void> {
+    this.#deps.onStep(name, "before");
+    await work();
+    this.#deps.onStep(name, "after");
+  }
+}
+
+function clearMark(root: number): void {
+  try {
+    removeAttribute(root, ATTRIBUTE.mark);
+  } catch (error) {
+    // On a full disk it may stay: it names a height and an origin, so it counts nowhere but where it was sealed. The
+    // snapshot that was taken is not worth less for it.
+    if (!(error instanceof SystemCallError)) throw error;
+  }
+}

@@ -1,0 +1,141 @@
+import { createHash } from "node:crypto";
+import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+
+import * as v from "valibot";
+
+import { attachMount, close, isErrno, MNT_DETACH, MNT_EXPIRE, mountDetached, unmount } from "../../sys/libc.ts";
+import { type Mount, mountAttributes, readMounts } from "../../sys/mounts.ts";
+import type { StepObserver } from "../driver.ts";
+import { parseStored } from "../mark.ts";
+
+/**
+ * Makes a mount point show another subvolume of its file system, with the same options.
+ *
+ * Since Linux 6.5 the new mount goes beneath the old one, which is then taken away: a path leads to one of them at every
+ * instant. Before, the old one must go first. For the case that we are killed right then, a note under /run tells the next
+ * command what to mount; a power cut needs none, for then fstab mounts it by its name.
+ *
+ * @param root the path of the subvolume that shall be seen, in its file system
+ * @param subvolumeId of the same; named by id, since a legacy mount context refuses a comma in a path (legacy_parse_param in fs/fs_context.c)
+ */
+export async function remount(mount: Mount, root: string, subvolumeId: bigint, onStep: StepObserver): Promise<void> {
+  // Killed between the two steps of an earlier try: the new mount is beneath already.
+  if (
+    readMounts().some(
+      (other) => other.mountPoint === mount.mountPoint && other.device === mount.device && other.root === root,
+    )
+  ) {
+    onStep("unmount", "before");
+    letGo(mount.mountPoint);
+    onStep("unmount", "after");
+    return;
+  }
+  const wanted: Remount = {
+    mountPoint: mount.mountPoint,
+    source: mount.source,
+    subvolumeId: String(subvolumeId),
+    attributes: mountAttributes(mount.options),
+  };
+  const fresh = await mountSubvolume(wanted);
+  try {
+    onStep("attach beneath", "before");
+    if (tryAttachBeneath(fresh, mount.mountPoint)) {
+      onStep("attach beneath", "after");
+      onStep("unmount", "before");
+      letGo(mount.mountPoint);
+      onStep("unmount", "after");
+      return;
+    }
+    await writeNote(wanted);
+    onStep("unmount", "before");
+    letGo(mount.mountPoint);
+    onStep("unmount", "after");
+    attachMount(fresh, mount.mountPoint, { beneath: false });
+    onStep("mount", "after");
+    await rm(noteOf(mount.mountPoint), { force: true });
+  } finally {
+    close(fresh);
+  }
+}
+
+/** Whether nothing has the mount in use: no open file, no working directory, no mount on top, in any namespace. */
+export function isIdle(mountPoint: string): boolean {
+  try {
+    unmount(mountPoint, MNT_EXPIRE);
+    return true;
+  } catch (error) {
+    // EAGAIN: not in use, and marked as expiring, which the next use of it undoes. EBUSY: in use.
+    if (isErrno(error, "EAGAIN")) return true;
+    if (isErrno(error, "EBUSY")) return false;
+    throw error;
+  }
+}
+
+function letGo(mountPoint: string): void {
+  try {
+    unmount(mountPoint, 0);
+  } catch (error) {
+    if (!isErrno(error, "EBUSY")) throw error;
+    // Opened since the plan was made. The switch is done: who has it open keeps what was live, every new path is new.
+    unmount(mountPoint, MNT_DETACH);
+  }
+}
+
+/** Mounts what an interrupted {@link remount} has left unmounted; whether there was something to do. */
+export async function finishRemount(mountPoint: string): Promise<boolean> {
+  const note = noteOf(mountPoint);
+  const text = await readFile(note, "utf8").catch(() => undefined);
+  const wanted = parseStored(noteForm, text);
+  // Only root can have written what root will mount.
+  if (wanted?.mountPoint !== mountPoint || (await stat(note)).uid !== 0) return false;
+  const fresh = await mountSubvolume(wanted);
+  try {
+    attachMount(fresh, mountPoint, { beneath: false });
+  } finally {
+    close(fresh);
+  }
+  await rm(note, { force: true });
+  return true;
+}
+
+interface Remount {
+  readonly mountPoint: string;
+  readonly source: string;
+  readonly subvolumeId: string;
+  readonly attributes: number;
+}
+
+const noteForm = v.object({
+  mountPoint: v.string(),
+  source: v.string(),
+  subvolumeId: v.string(),
+  attributes: v.number(),
+});
+
+function mountSubvolume(wanted: Remount): Promise<number> {
+  return mountDetached("btrfs", { source: wanted.source, subvolid: wanted.subvolumeId }, wanted.attributes);
+}
+
+function tryAttachBeneath(fresh: number, mountPoint: string): boolean {
+  try {
+    attachMount(fresh, mountPoint, { beneath: true });
+    return true;
+  } catch (error) {
+    // An older kernel does not know the flag; a newer one refuses it where the mount would propagate onto itself.
+    if (isErrno(error, "EINVAL")) return false;
+    throw error;
+  }
+}
+
+/** A tmpfs: the note is gone after a reboot, as it must be. */
+function noteOf(mountPoint: string): string {
+  return `/run/btm/remount-${createHash("sha256").update(mountPoint).digest("hex").slice(0, 32)}.json`;
+}
+
+async function writeNote(wanted: Remount): Promise<void> {
+  const note = noteOf(wanted.mountPoint);
+  await mkdir(dirname(note), { recursive: true, mode: 0o755 });
+  await writeFile(`${note}.new`, JSON.stringify(wanted), { mode: 0o600 });
+  await rename(`${note}.new`, note);
+}

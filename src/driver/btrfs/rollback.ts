@@ -1,0 +1,250 @@
+import { fstatSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { BtmError } from "../../errors.ts";
+import { destroySubvolume, createSnapshot, subvolumeInfo } from "../../sys/btrfs.ts";
+import { identityOf, withDirectory } from "../../sys/directory.ts";
+import {
+  AT_FDCWD,
+  close,
+  exchangeNames,
+  openDirectoryAt,
+  removeAttribute,
+  syncFileSystem,
+  tryLock,
+} from "../../sys/libc.ts";
+import { readMounts } from "../../sys/mounts.ts";
+import { processesOn } from "../../sys/processes.ts";
+import { escapeText, quote } from "../../text.ts";
+import type { Blocker, DriverDeps, RollbackPlan, Snapshot, StepObserver } from "../driver.ts";
+import { Aside, type Journal } from "./aside.ts";
+import type { Place } from "./locate.ts";
+import { asideName, ATTRIBUTE, LIVE, undoName } from "./names.ts";
+import { nestedBlockers } from "./nested.ts";
+import { isIdle, remount } from "./remount.ts";
+
+/** What the plan needs of the file system, read without changing anything. */
+export async function planRollback(
+  place: Place,
+  target: Snapshot,
+  signal: AbortSignal | undefined,
+): Promise<RollbackPlan> {
+  const blockers: Blocker[] = [];
+  let number = 1;
+  try {
+    const aside = Aside.open(place.parent, place.base);
+    number = aside?.nextUndoNumber() ?? 1;
+    aside?.close();
+  } catch (error) {
+    if (!(error instanceof BtmError) || error.code !== "NAME_TAKEN") throw error;
+    blockers.push({ kind: "name-taken", message: error.message, hint: error.hint ?? "" });
+  }
+  blockers.push(...nestedBlockers(place, place.base), ...nestedBlockers(place, target.name));
+  blockers.push(...mountBlockers(place), ...(await processBlockers(place, signal)));
+  return { target, undo: { number, place: undoPlace(place, number) }, blockers, warnings: fstabWarnings(place) };
+}
+
+/**
+ * Puts the target in the place of the live state. At every instant the name of the volume leads to a complete one.
+ *
+ * The order is the reason that a power cut does no harm: the journal reaches the disk with the commit of the snapshot at
+ * the latest, the snapshot is synced before the exchange, and the exchange is one entry of one transaction.
+ */
+export async function rollback(
+  place: Place,
+  plan: RollbackPlan,
+  newest: bigint | undefined,
+  deps: DriverDeps,
+): Promise<void> {
+  const { target, undo } = plan;
+  const step = stepper(deps.onStep);
+  const aside = Aside.make(place.parent, place.base, deps.onStep);
+  const stagedName = `${undoName(undo.number)}/${LIVE}`;
+  try {
+    const live = withDirectory(place.parent, place.base, subvolumeInfo);
+    const height = String(target.height);
+    await step("write journal", () => {
+      aside.writeJournal({ btm: 1, undo: undo.number, height, target: target.uuid, live: live.uuid });
+    });
+    const record = {
+      btm: 1,
+      number: undo.number,
+      at: deps.now().toISOString(),
+      from: newest === undefined ? null : String(newest),
+      to: height,
+    } as const;
+    await step("make undo point", () => {
+      aside.makeUndo(record);
+    });
+    await step("stage", () =>
+      withDirectory(place.parent, target.name, (source) =>
+        withDirectory(aside.fd, undoName(undo.number), (directory) =>
+          createSnapshot(directory, LIVE, source, { readOnly: false }),
+        ),
+      ),
+    );
+    const staged = openDirectoryAt(aside.fd, stagedName);
+    try {
+      await step("clear mark", () => {
+        removeAttribute(staged, ATTRIBUTE.mark);
+      });
+      await step("sync", () => syncFileSystem(place.parent));
+      // Whoever waits for the lock looks again at what the name leads to, and finds this one locked as well.
+      tryLock(staged);
+      await step("exchange", () => exchangeNames(aside.fd, stagedName, place.parent, place.base));
+      await finish(place, aside, subvolumeInfo(staged).id, deps.onStep);
+    } finally {
+      close(staged);
+    }
+  } finally {
+    aside.close();
+  }
+}
+
+/** Finishes or undoes a rollback that was interrupted; says what it did. */
+export async function recover(place: Place, onStep: StepObserver): Promise<string[]> {
+  const aside = Aside.open(place.parent, place.base);
+  if (aside === undefined) return [];
+  try {
+    const journal = aside.journal();
+    if (journal === undefined) return [];
+    const live = withDirectory(place.parent, place.base, subvolumeInfo);
+    if (live.uuid === journal.live) return [await undoUnfinished(aside, journal, onStep)];
+    await finish(place, aside, live.id, onStep);
+    return [`Finished the interrupted rollback to ${journal.height}`];
+  } finally {
+    aside.close();
+  }
+}
+
+/** After the exchange: make it durable, show it at the mount point, forget the journal. */
+async function finish(place: Place, aside: Aside, liveId: bigint, onStep: StepObserver): Promise<void> {
+  const step = stepper(onStep);
+  await step("sync again", () => syncFileSystem(place.parent));
+  const { mount } = place;
+  if (mount !== undefined) {
+    const shown = withDirectory(AT_FDCWD, mount.mountPoint, (fd) => subvolumeInfo(fd).id);
+    if (shown !== liveId) await remount(mount, volumeRoot(place), liveId, onStep);
+  }
+  await step("clear journal", () => {
+    aside.clearJournal();
+  });
+}
+
+/** Before the exchange: what was staged goes, if it is what the journal says. */
+async function undoUnfinished(aside: Aside, journal: Journal, onStep: StepObserver): Promise<string> {
+  const step = stepper(onStep);
+  const staged = aside.live(journal.undo);
+  if (staged !== undefined) {
+    if (staged.parentUuid !== journal.target) {
+      throw new BtmError(
+        "BLOCKED",
+        `Cannot undo the interrupted rollback to ${journal.height}: ${undoName(journal.undo)}/${LIVE} is not what it made`,
+        {
+          hint: "Someone has put something else there: move it away, then run the command again",
+        },
+      );
+    }
+    await step("destroy staged", () => destroySubvolume(aside.fd, staged.id));
+  }
+  await step("remove undo point", () => {
+    aside.removeUndo(journal.undo);
+  });
+  await step("clear journal", () => {
+    aside.clearJournal();
+  });
+  return `Undid the interrupted rollback to ${journal.height}: the live state is as it was`;
+}
+
+async function processBlockers(place: Place, signal: AbortSignal | undefined): Promise<Blocker[]> {
+  const { dev } = withDirectory(place.parent, place.base, (fd) => fstatSync(fd, { bigint: true }));
+  const uses = await processesOn(dev, signal);
+  const blockers = uses.map((use): Blocker => ({
+    kind: "process",
+    message: `process ${String(use.pid)} (${escapeText(use.command)}) has it in use: ${use.how} ${quote(use.path)}`,
+    hint: "Stop the node first; a shell inside the volume must leave it",
+  }));
+  if (blockers.length === 0 && place.mount !== undefined && !place.isStale && !isIdle(place.mount.mountPoint)) {
+    blockers.push({
+      kind: "process",
+      message: `something has ${quote(place.path)} in use that cannot be seen from here: another container, or the kernel (swap, NFS, a loop device)`,
+      hint: "Find and stop it, or unmount the volume by hand",
+    });
+  }
+  return blockers;
+}
+
+/** Mounts that would go on showing the old state, or lie on top of the volume. */
+function mountBlockers(place: Place): Blocker[] {
+  const mounts = readMounts();
+  const root = volumeRoot(place);
+  const device =
+    mounts.find((mount) => mount.id === withDirectory(place.parent, ".", identityOf).mountId)?.device ??
+    place.mount?.device;
+  const inside = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`);
+  return mounts.flatMap((mount): Blocker[] => {
+    if (mount.id === place.mount?.id) return [];
+    if (mount.mountPoint.startsWith(`${place.path}/`)) {
+      return [
+        { kind: "mount", message: `${quote(mount.mountPoint)} is mounted inside the volume`, hint: "Unmount it first" },
+      ];
+    }
+    if (mount.device === device && inside(mount.root, root)) {
+      return [
+        {
+          kind: "mount",
+          message: `${quote(mount.mountPoint)} is a mount of the volume as well, and would go on showing the old state`,
+          hint: "Unmount it first, and mount it again afterwards",
+        },
+      ];
+    }
+    return [];
+  });
+}
+
+/** The path of the volume inside its file system. */
+export function volumeRoot(place: Place): string {
+  if (place.mount !== undefined) {
+    return place.isStale ? place.mount.root.split("/").slice(0, -3).join("/") + `/${place.base}` : place.mount.root;
+  }
+  const mountId = withDirectory(place.parent, ".", identityOf).mountId;
+  const mount = readMounts().find((candidate) => candidate.id === mountId);
+  if (mount === undefined) return place.path;
+  const below = mount.mountPoint === "/" ? place.path : place.path.slice(mount.mountPoint.length);
+  return join(mount.root, below);
+}
+
+/** An entry of fstab that names the subvolume by its id would mount the old state at the next boot. */
+function fstabWarnings(place: Place): string[] {
+  let fstab: string;
+  try {
+    fstab = readFileSync("/etc/fstab", "utf8");
+  } catch {
+    // No fstab: nothing in it.
+    return [];
+  }
+  return fstab.split("\n").flatMap((line) => {
+    const [, mountPoint, type, options] = line.trim().split(/\s+/);
+    if (mountPoint !== place.path || type !== "btrfs" || options?.includes("subvolid=") !== true) return [];
+    return [
+      `/etc/fstab mounts ${quote(place.path)} by subvolid=, which will lead to the old state at the next boot: write subvol=${escapeText(volumeRoot(place).slice(1))} instead`,
+    ];
+  });
+}
+
+function undoPlace(place: Place, number: number): string {
+  const name = join(asideName(place.base), undoName(number), LIVE);
+  return place.parentPath === undefined
+    ? `${name} beside the subvolume, below the top level of the file system`
+    : join(place.parentPath, name);
+}
+
+type Step = (name: string, work: () => unknown) => Promise<void>;
+
+function stepper(onStep: StepObserver): Step {
+  return async (name, work) => {
+    onStep(name, "before");
+    await work();
+    onStep(name, "after");
+  };
+}

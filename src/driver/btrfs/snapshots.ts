@@ -1,0 +1,110 @@
+import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
+
+import type { Height } from "../../height.ts";
+import { subvolumeInfo, SUBVOLUME_INODE, type SubvolumeInfo } from "../../sys/btrfs.ts";
+import { entriesOf, identityOf, withDirectory } from "../../sys/directory.ts";
+import { getAttribute, isErrno } from "../../sys/libc.ts";
+import type { Snapshot } from "../driver.ts";
+import { type Mark, parseMark } from "../mark.ts";
+import { Aside } from "./aside.ts";
+import type { Place } from "./locate.ts";
+import { ATTRIBUTE, heightInName } from "./names.ts";
+
+/** A snapshot, and the id of its subvolume, by which it is destroyed. */
+export interface FoundSnapshot {
+  readonly snapshot: Snapshot;
+  readonly id: bigint;
+}
+
+/**
+ * Looks for the snapshots of a volume: a readdir of the directory that holds it, then each entry called
+ * "<volume>@<height>" is opened and asked what it is. No privilege, no search of trees, no text of another program.
+ *
+ * What has been found marked is remembered by the id of its subvolume, which a file system never uses again, so that a
+ * due snapshot costs one getdents64 and not a thousand opens. Before anything is destroyed it is looked at afresh.
+ */
+export class SnapshotFinder {
+  #marked = new Map<bigint, Snapshot>();
+
+  async find(place: Place): Promise<Snapshot[]> {
+    const entries = entriesOf(place.parent, (name) => heightInName(place.base, name) !== undefined);
+    const pins = pinsOf(place);
+    const marked = new Map<bigint, Snapshot>();
+    const found: Snapshot[] = [];
+    let looks = 0;
+    for (const { name, inode, isDirectory } of entries) {
+      if (!isDirectory) continue;
+      let snapshot = this.#remembered(place, name, inode);
+      if (snapshot === undefined) {
+        if (++looks % LOOKS_PER_TURN === 0) await setImmediate();
+        snapshot = look(place, name)?.snapshot;
+      }
+      // Another thing of that name, such as a plain directory, is none.
+      if (snapshot === undefined) continue;
+      if (snapshot.mark !== undefined) marked.set(inode, snapshot);
+      found.push(pins.get(String(snapshot.height)) === snapshot.uuid ? { ...snapshot, pinned: true } : snapshot);
+    }
+    this.#marked = marked;
+    return found.sort((a, b) => (a.height < b.height ? -1 : 1));
+  }
+
+  /** Renamed, or looked at through another mount: then what we know of it no longer holds. */
+  #remembered(place: Place, name: string, id: bigint): Snapshot | undefined {
+    const known = this.#marked.get(id);
+    return known?.name === name && known.path === pathOf(place, name) ? known : undefined;
+  }
+}
+
+/** Looks at one entry; undefined when it is not a snapshot, or gone. */
+export function look(place: Place, name: string): FoundSnapshot | undefined {
+  const height = heightInName(place.base, name);
+  if (height === undefined) return undefined;
+  try {
+    return withDirectory(place.parent, name, (fd) => {
+      if (identityOf(fd).inode !== SUBVOLUME_INODE) return undefined;
+      const subvolume = subvolumeInfo(fd);
+      if (subvolume.parentUuid === undefined && subvolume.receivedUuid === undefined) return undefined;
+      const mark = parseMark(getAttribute(fd, ATTRIBUTE.mark));
+      const snapshot: Snapshot = {
+        height,
+        name,
+        path: pathOf(place, name),
+        createdAt: subvolume.createdAt,
+        mark: mark !== undefined && belongsHere(mark, place.base, height, subvolume) ? mark : undefined,
+        pinned: false,
+        uuid: subvolume.uuid,
+      };
+      return { snapshot, id: subvolume.id };
+    });
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ENOTDIR", "ELOOP")) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * A mark counts only where it was written: a copy of the snapshot under another name, in another place, received from
+ * another machine, or made writable since, is not ours to destroy.
+ */
+function belongsHere(mark: Mark, base: string, height: Height, subvolume: SubvolumeInfo): boolean {
+  return (
+    mark.volume === base && mark.height === String(height) && mark.origin === subvolume.parentUuid && subvolume.readOnly
+  );
+}
+
+function pathOf(place: Place, name: string): string | undefined {
+  return place.parentPath === undefined ? undefined : join(place.parentPath, name);
+}
+
+function pinsOf(place: Place): Map<string, string> {
+  const aside = Aside.open(place.parent, place.base);
+  try {
+    return aside?.pins() ?? new Map<string, string>();
+  } finally {
+    aside?.close();
+  }
+}
+
+/** Looking at one costs about 10 microseconds from the cache, a disk access when cold: let the event loop turn in between. */
+const LOOKS_PER_TURN = 128;

@@ -1,0 +1,124 @@
+import type { Height } from "../height.ts";
+import type { Mark } from "./mark.ts";
+
+/**
+ * What a file system must do for btm, and what it can do. The core asks the capabilities, never which driver it is.
+ * A new file system is one folder with a Driver, one line in detect.ts, and the contract suite run over it.
+ */
+export interface Driver {
+  readonly mode: string;
+  readonly capabilities: Capabilities;
+  /**
+   * Looks at the volume and gets hold of it. Changes nothing on disk.
+   *
+   * @throws BtmError with a code of exit status 3 that says why this is no volume, or PERMISSION_DENIED
+   */
+  open(volume: string): Promise<Volume>;
+}
+
+export interface Capabilities {
+  /** A rollback leaves the newer snapshots as they are. */
+  readonly rollbackKeepsNewer: boolean;
+  /** A rollback keeps the live state that it replaces. */
+  readonly rollbackKeepsLive: boolean;
+  /** Several volumes can be snapshotted in one step. */
+  readonly atomicGroups: boolean;
+  /** A snapshot holds what is mounted or nested inside the volume too. */
+  readonly includesChildren: boolean;
+}
+
+/** A snapshot as it stands on the disk. */
+export interface Snapshot {
+  readonly height: Height;
+  /** As the file system calls it, for example "blockchain@1234000". */
+  readonly name: string;
+  /** Where it can be read, absolute; undefined when no mount shows it. */
+  readonly path: string | undefined;
+  readonly createdAt: Date;
+  /** What btm wrote into it; undefined for one made by hand or by another tool, which btm never destroys. */
+  readonly mark: Mark | undefined;
+  /** Never pruned, never cleaned. */
+  readonly pinned: boolean;
+  /** Identifies it for good, whatever its name becomes. */
+  readonly uuid: string;
+}
+
+/** Something that stands in the way of an operation. All are found before the first change. */
+export interface Blocker {
+  readonly kind: "nested-subvolume" | "process" | "mount" | "name-taken";
+  /** What it is, for people; escaped. */
+  readonly message: string;
+  /** What to do about it. */
+  readonly hint: string;
+}
+
+/** What a rollback will do. */
+export interface RollbackPlan {
+  readonly target: Snapshot;
+  /** Where the live state is kept. */
+  readonly undo: UndoPoint;
+  readonly blockers: readonly Blocker[];
+  /** What the user should know, and that does not stop the rollback. */
+  readonly warnings: readonly string[];
+}
+
+/** The live state that a rollback moved aside. */
+export interface UndoPoint {
+  readonly number: number;
+  /** For people: the path, or the path below the top level of the file system when no mount shows it. */
+  readonly place: string;
+}
+
+export type DestroyOutcome = { readonly snapshot: Snapshot; readonly error?: Error };
+
+/** A volume that is held: descriptors are open until it is closed. */
+export interface Volume {
+  /** As given or resolved, for messages. */
+  readonly name: string;
+
+  /** All snapshots of the volume, marked or not, by height. */
+  snapshots(): Promise<Snapshot[]>;
+
+  /**
+   * Waits until no other process changes the volume, and keeps others from doing so until close.
+   *
+   * @throws BtmError LOCKED after the timeout
+   */
+  lock(timeoutMs: number, signal?: AbortSignal): Promise<void>;
+
+  /** Finishes or undoes what a killed process or a power cut left half done; says what it did. Needs the lock. */
+  recover(): Promise<string[]>;
+
+  /** What would make a snapshot incomplete. */
+  snapshotBlockers(): Promise<Blocker[]>;
+
+  /** Takes a snapshot, marked in the same step; false when one of that height exists. Needs the lock. */
+  create(height: Height): Promise<boolean>;
+
+  /** Destroys marked, unpinned snapshots, each checked again; what fails does not stop the rest. Needs the lock. */
+  destroy(snapshots: readonly Snapshot[], signal?: AbortSignal): Promise<DestroyOutcome[]>;
+
+  /** Writes our mark into a snapshot that has none. Needs the lock. */
+  adopt(snapshot: Snapshot): Promise<void>;
+
+  /** Pins a snapshot, or lets it go. Needs the lock. */
+  setPinned(snapshot: Snapshot, pinned: boolean): Promise<void>;
+
+  /** What a rollback to the snapshot will do, and all that stands in its way. Changes nothing. */
+  planRollback(target: Snapshot, signal?: AbortSignal): Promise<RollbackPlan>;
+
+  /** Does exactly what the plan says. Needs the lock. */
+  rollback(plan: RollbackPlan): Promise<void>;
+
+  close(): void;
+}
+
+/**
+ * Told before and after every change to the disk, by name, for logs and for the tests that kill a process at each of them.
+ */
+export type StepObserver = (step: string, when: "before" | "after") => void;
+
+export interface DriverDeps {
+  readonly onStep: StepObserver;
+  readonly now: () => Date;
+}

@@ -1,0 +1,249 @@
+/**
+ * The one file that calls libc. Each function is declared once, with the header it comes from, and answers with the
+ * result or throws {@link SystemCallError}; buffers stand for structs, so that their layout is written where it is used.
+ *
+ * Loaded on demand (a driver imports it), so that `btm --version` or a library import on another platform needs no koffi.
+ */
+import { getSystemErrorMap } from "node:util";
+
+import koffi from "koffi";
+
+/** A system call that failed. It becomes a BtmError where it is known what it was for. */
+export class SystemCallError extends Error {
+  override readonly name = "SystemCallError";
+  /** The call, for example "openat". */
+  readonly call: string;
+  readonly errno: number;
+  /** The symbolic name, for example "ENOSPC". */
+  readonly errnoName: string;
+
+  constructor(call: string, errno: number) {
+    const [name, text] = getSystemErrorMap().get(-errno) ?? [`errno ${String(errno)}`, "unknown error"];
+    super(`${call} failed: ${name} (${text})`);
+    this.call = call;
+    this.errno = errno;
+    this.errnoName = name;
+  }
+}
+
+export function isErrno(error: unknown, ...names: readonly string[]): error is SystemCallError {
+  return error instanceof SystemCallError && names.includes(error.errnoName);
+}
+
+const libc = koffi.load(null);
+
+interface AsyncCallable {
+  (...args: unknown[]): number;
+  async: (...args: unknown[]) => void;
+}
+
+function declare(prototype: string): AsyncCallable {
+  return libc.func(prototype) as unknown as AsyncCallable;
+}
+
+function check(call: string, result: number): number {
+  if (result < 0) throw new SystemCallError(call, koffi.errno());
+  return result;
+}
+
+/** Runs the call on a worker thread, so that the event loop turns meanwhile. */
+function checkAsync(call: string, fn: AsyncCallable, ...args: readonly unknown[]): Promise<number> {
+  return new Promise((resolve, reject) => {
+    fn.async(...args, (error: Error | null, result: number) => {
+      // errno belongs to this callback: koffi restores it for its length only, after an await it is another call's.
+      if (error !== null) reject(error);
+      else if (result < 0) reject(new SystemCallError(call, koffi.errno()));
+      else resolve(result);
+    });
+  });
+}
+
+// fcntl.h, asm-generic/fcntl.h
+export const O_RDONLY = 0;
+const O_DIRECTORY = 0o200_000;
+const O_NOFOLLOW = 0o400_000;
+const O_CLOEXEC = 0o2_000_000;
+const AT_REMOVEDIR = 0x200;
+export const AT_FDCWD = -100;
+
+const cOpenat = declare("int openat(int dirfd, const char *path, int flags, unsigned int mode)");
+const cClose = declare("int close(int fd)");
+const cMkdirat = declare("int mkdirat(int dirfd, const char *path, unsigned int mode)");
+const cUnlinkat = declare("int unlinkat(int dirfd, const char *path, int flags)");
+const cRenameat2 = declare(
+  "int renameat2(int olddirfd, const char *oldpath, int newdirfd, const char *newpath, unsigned int flags)",
+);
+const cGetdents64 = declare("intptr_t getdents64(int fd, void *buffer, size_t count)");
+const cLseek = declare("int64_t lseek(int fd, int64_t offset, int whence)");
+const cStatx = declare("int statx(int dirfd, const char *path, int flags, unsigned int mask, void *buffer)");
+const cIoctl = declare("int ioctl(int fd, unsigned long request, void *argument)");
+const cFlock = declare("int flock(int fd, int operation)");
+const cSyncfs = declare("int syncfs(int fd)");
+const cFgetxattr = declare("intptr_t fgetxattr(int fd, const char *name, void *value, size_t size)");
+const cFsetxattr = declare("int fsetxattr(int fd, const char *name, const void *value, size_t size, int flags)");
+const cFremovexattr = declare("int fremovexattr(int fd, const char *name)");
+const cFlistxattr = declare("intptr_t flistxattr(int fd, void *list, size_t size)");
+const cUmount2 = declare("int umount2(const char *target, int flags)");
+// glibc has wrappers for the mount calls since 2.36 only, Debian 11 has 2.31: by number, which is the same on every
+// architecture for calls this new (asm-generic/unistd.h).
+const cFsopen = declare("long syscall(long number, const char *fsname, unsigned int flags)");
+const cFsconfig = declare(
+  "long syscall(long number, int fd, unsigned int command, const char *key, const char *value, int aux)",
+);
+const cFsmount = declare("long syscall(long number, int fd, unsigned int flags, unsigned int attributes)");
+const cMoveMount = declare(
+  "long syscall(long number, int from, const char *frompath, int to, const char *topath, unsigned int flags)",
+);
+const SYS_MOVE_MOUNT = 429;
+const SYS_FSOPEN = 430;
+const SYS_FSCONFIG = 431;
+const SYS_FSMOUNT = 432;
+
+/** Opens a directory, never through a symbolic link in the last part of the path. */
+export function openDirectoryAt(directory: number, path: string): number {
+  return check("openat", cOpenat(directory, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0));
+}
+
+export function close(fd: number): void {
+  check("close", cClose(fd));
+}
+
+export function makeDirectoryAt(directory: number, name: string, mode: number): void {
+  check("mkdirat", cMkdirat(directory, name, mode));
+}
+
+export function removeDirectoryAt(directory: number, name: string): void {
+  check("unlinkat", cUnlinkat(directory, name, AT_REMOVEDIR));
+}
+
+/** Exchanges two names in one step: at every instant both exist (renameat2(2), RENAME_EXCHANGE; Btrfs since Linux 4.7). */
+export function exchangeNames(directoryA: number, a: string, directoryB: number, b: string): Promise<number> {
+  const RENAME_EXCHANGE = 2;
+  return checkAsync("renameat2", cRenameat2, directoryA, a, directoryB, b, RENAME_EXCHANGE);
+}
+
+/** Fills the buffer with struct linux_dirent64 records from where the descriptor stands; 0 at the end. */
+export function getdents(fd: number, buffer: Uint8Array): number {
+  return check("getdents64", cGetdents64(fd, buffer, buffer.byteLength));
+}
+
+export function rewind(fd: number): void {
+  check("lseek", cLseek(fd, 0, 0));
+}
+
+/** Fills the buffer with struct statx (256 bytes) of an open file. */
+export function statxOf(fd: number, buffer: Uint8Array): void {
+  const AT_EMPTY_PATH = 0x1000;
+  const STATX_BASIC_STATS_AND_MNT_ID = 0x17ff;
+  check("statx", cStatx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS_AND_MNT_ID, buffer));
+}
+
+/** For calls that answer from memory. */
+export function ioctl(call: string, fd: number, request: number, argument: Uint8Array): number {
+  return check(call, cIoctl(fd, request, argument));
+}
+
+/** For calls that may wait for the disk: a commit of a busy Btrfs can take seconds. */
+export function ioctlAsync(call: string, fd: number, request: number, argument: Uint8Array): Promise<number> {
+  return checkAsync(call, cIoctl, fd, request, argument);
+}
+
+/** Takes the exclusive lock if nobody holds it. It is the kernel's: it goes with the last descriptor of its holder. */
+export function tryLock(fd: number): boolean {
+  const LOCK_EX = 2;
+  const LOCK_NB = 4;
+  try {
+    check("flock", cFlock(fd, LOCK_EX | LOCK_NB));
+    return true;
+  } catch (error) {
+    if (isErrno(error, "EAGAIN", "EWOULDBLOCK")) return false;
+    throw error;
+  }
+}
+
+/** Writes out everything of the file system the descriptor is on, and waits for it. */
+export function syncFileSystem(fd: number): Promise<number> {
+  return checkAsync("syncfs", cSyncfs, fd);
+}
+
+/** The value of an extended attribute, undefined when there is none or it is larger than any of ours. */
+export function getAttribute(fd: number, name: string): string | undefined {
+  try {
+    const length = check("fgetxattr", cFgetxattr(fd, name, attribute, attribute.byteLength));
+    return attribute.toString("utf8", 0, length);
+  } catch (error) {
+    if (isErrno(error, "ENODATA", "ERANGE", "EOPNOTSUPP")) return undefined;
+    throw error;
+  }
+}
+
+const attribute = Buffer.alloc(4096);
+
+export function setAttribute(fd: number, name: string, value: string): void {
+  const bytes = Buffer.from(value);
+  check("fsetxattr", cFsetxattr(fd, name, bytes, bytes.byteLength, 0));
+}
+
+/** Removes an extended attribute; nothing happens when there is none. */
+export function removeAttribute(fd: number, name: string): void {
+  try {
+    check("fremovexattr", cFremovexattr(fd, name));
+  } catch (error) {
+    if (!isErrno(error, "ENODATA")) throw error;
+  }
+}
+
+export function listAttributes(fd: number): string[] {
+  // XATTR_LIST_MAX of linux/limits.h: no list is longer.
+  const list = Buffer.alloc(65_536);
+  const length = check("flistxattr", cFlistxattr(fd, list, list.byteLength));
+  return list.toString("utf8", 0, length).split("\0").slice(0, -1);
+}
+
+/** umount2(2): MNT_DETACH lets go at once, MNT_EXPIRE marks a mount that is not in use (EAGAIN) or says EBUSY. */
+export const MNT_DETACH = 2;
+export const MNT_EXPIRE = 4;
+
+export function unmount(target: string, flags: number): void {
+  const UMOUNT_NOFOLLOW = 8;
+  check("umount2", cUmount2(target, flags | UMOUNT_NOFOLLOW));
+}
+
+/**
+ * Mounts a file system without a place in the tree: only the descriptor leads into it, and it goes with the descriptor,
+ * also when the process is killed (fsopen(2), fsmount(2), Linux 5.2).
+ *
+ * @param options an empty value stands for an option that is a word alone
+ * @param attributes MOUNT_ATTR_* of linux/mount.h
+ * @returns an O_PATH descriptor of the root: good for *at calls, not for ioctl
+ */
+export async function mountDetached(
+  fsname: string,
+  options: Readonly<Record<string, string>>,
+  attributes: number,
+): Promise<number> {
+  const FSOPEN_CLOEXEC = 1;
+  const FSMOUNT_CLOEXEC = 1;
+  const FSCONFIG_SET_FLAG = 0;
+  const FSCONFIG_SET_STRING = 1;
+  const FSCONFIG_CMD_CREATE = 6;
+  const context = check("fsopen", cFsopen(SYS_FSOPEN, fsname, FSOPEN_CLOEXEC));
+  try {
+    for (const [key, value] of Object.entries(options)) {
+      const command = value === "" ? FSCONFIG_SET_FLAG : FSCONFIG_SET_STRING;
+      check("fsconfig", cFsconfig(SYS_FSCONFIG, context, command, key, value === "" ? null : value, 0));
+    }
+    await checkAsync("fsconfig", cFsconfig, SYS_FSCONFIG, context, FSCONFIG_CMD_CREATE, null, null, 0);
+    return check("fsmount", cFsmount(SYS_FSMOUNT, context, FSMOUNT_CLOEXEC, attributes));
+  } finally {
+    close(context);
+  }
+}
+
+/** Puts a detached mount at a place in the tree; beneath what is mounted there when asked (Linux 6.5). */
+export function attachMount(mount: number, target: string, options: { readonly beneath: boolean }): void {
+  const MOVE_MOUNT_F_EMPTY_PATH = 0x4;
+  const MOVE_MOUNT_BENEATH = 0x200;
+  const flags = MOVE_MOUNT_F_EMPTY_PATH | (options.beneath ? MOVE_MOUNT_BENEATH : 0);
+  check("move_mount", cMoveMount(SYS_MOVE_MOUNT, mount, "", AT_FDCWD, target, flags));
+}

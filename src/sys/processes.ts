@@ -1,0 +1,99 @@
+import { throwIfAborted } from "../errors.ts";
+import { readdir, readFile, readlink, stat } from "node:fs/promises";
+
+/** A process that uses a file system or subvolume. */
+export interface ProcessUse {
+  readonly pid: number;
+  /** Its command line, or its name when it has none. */
+  readonly command: string;
+  /** How: an open file, the working directory, the root directory, the program itself, or a mapping. */
+  readonly how: "open file" | "working directory" | "root directory" | "program" | "mapped file";
+  /** One path, as the kernel tells it. */
+  readonly path: string;
+}
+
+/**
+ * The processes that have something open on a device, each with one example; this process is left out.
+ *
+ * Every Btrfs subvolume has a device number of its own, so a stat of the links under /proc tells its users without
+ * opening anything. Mappings are looked at through map_files: the device that /proc/<pid>/maps prints is that of the whole
+ * file system. What we may not look at is left out, so only root sees everything.
+ *
+ * @param device st_dev as stat(2) gives it
+ */
+export async function processesOn(device: bigint, signal?: AbortSignal): Promise<ProcessUse[]> {
+  const uses: ProcessUse[] = [];
+  for (const pid of await listOrNothing("/proc")) {
+    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;
+    throwIfAborted(signal);
+    const use = await firstUse(`/proc/${pid}`, device);
+    if (use !== undefined) uses.push({ pid: Number(pid), command: await commandOf(pid), ...use });
+  }
+  return uses;
+}
+
+async function firstUse(folder: string, device: bigint): Promise<Pick<ProcessUse, "how" | "path"> | undefined> {
+  const links: [ProcessUse["how"], string][] = [
+    ["working directory", `${folder}/cwd`],
+    ["root directory", `${folder}/root`],
+    ["program", `${folder}/exe`],
+  ];
+  for (const fd of await listOrNothing(`${folder}/fd`)) links.push(["open file", `${folder}/fd/${fd}`]);
+  for (const range of await listOrNothing(`${folder}/map_files`))
+    links.push(["mapped file", `${folder}/map_files/${range}`]);
+  for (const [how, link] of links) {
+    if ((await deviceOf(link)) === device) return { how, path: await readlink(link).catch(() => link) };
+  }
+  return undefined;
+}
+
+/** The pid of a process holding a flock(2) on a directory, as far as we may look; undefined when none is seen. */
+export async function lockHolder(device: bigint, inode: bigint): Promise<number | undefined> {
+  // 1: FLOCK  ADVISORY  WRITE 4242 00:2a:256 0 EOF; the device printed is that of the whole file system
+  const locks = await readFile("/proc/locks", "utf8").catch(() => "");
+  for (const match of locks.matchAll(/FLOCK\s+ADVISORY\s+WRITE\s+(\d+)\s+[0-9a-f]+:[0-9a-f]+:(\d+)\s/g)) {
+    const pid = match[1] ?? "";
+    if (BigInt(match[2] ?? 0) !== inode) continue;
+    for (const fd of await listOrNothing(`/proc/${pid}/fd`)) {
+      const file = await stat(`/proc/${pid}/fd/${fd}`, { bigint: true }).catch(() => undefined);
+      if (file?.dev !== device || file.ino !== inode) continue;
+      const info = await readFile(`/proc/${pid}/fdinfo/${fd}`, "utf8").catch(() => "");
+      if (/^lock:.*FLOCK/m.test(info)) return Number(pid);
+    }
+  }
+  return undefined;
+}
+
+/** The arguments a process was started with, or its name in brackets when it has none (a kernel thread). */
+export async function commandOf(pid: number | string): Promise<string> {
+  const line = await readFile(`/proc/${String(pid)}/cmdline`, "utf8").catch(() => "");
+  if (line !== "") return line.replace(/\0$/, "").split("\0").join(" ");
+  const name = await readFile(`/proc/${String(pid)}/comm`, "utf8").catch(() => "gone");
+  return `[${name.trim()}]`;
+}
+
+/** When a process started; undefined when it is gone. */
+export async function startOf(pid: number): Promise<Date | undefined> {
+  const [own, system] = await Promise.all([
+    readFile(`/proc/${String(pid)}/stat`, "utf8").catch(() => ""),
+    readFile("/proc/stat", "utf8"),
+  ]);
+  // The name, field 2, is in parentheses and may contain anything; starttime is field 22, in ticks of 1/100 s (USER_HZ).
+  const ticks = own.slice(own.lastIndexOf(")") + 2).split(" ")[19];
+  const boot = /^btime (\d+)$/m.exec(system)?.[1];
+  return ticks === undefined || boot === undefined ? undefined : new Date((Number(boot) + Number(ticks) / 100) * 1000);
+}
+
+async function deviceOf(path: string): Promise<bigint | undefined> {
+  try {
+    return (await stat(path, { bigint: true })).dev;
+  } catch {
+    // Gone meanwhile, or a link that leads nowhere (a socket, a memory file): no use of our device.
+    return undefined;
+  }
+}
+
+async function listOrNothing(folder: string): Promise<string[]> {
+  // A process that ended meanwhile has nothing open; one that we may not look at is out of our sight.
+  return readdir(folder).catch(() => []);
+}

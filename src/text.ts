@@ -1,0 +1,28 @@
+/**
+ * Makes text from outside (paths, names, output of other programs) safe to print: one line, no control or
+ * direction-changing characters that could forge or hide a line in a terminal or a log.
+ *
+ * Bidirectional controls are escaped because they reorder what a reader sees (CVE-2021-42574).
+ *
+ * @example
+ * escapeText("a\nb"); // "a\\nb"
+ */
+export function escapeText(text: string): string {
+  return text.replace(UNSAFE, (char) => SHORT[char] ?? `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
+}
+
+/** The text, escaped and in double quotes, as messages show what came from outside. */
+export function quote(text: string): string {
+  return `"${escapeText(text).replaceAll('"', '\\"')}"`;
+}
+
+/** "1 snapshot", "2 snapshots". */
+export function count(n: number, noun: string): string {
+  return `${String(n)} ${noun}${n === 1 ? "" : "s"}`;
+}
+
+const SHORT: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0" };
+
+// Controls (Cc), format characters (Cf, which hold the bidirectional controls), line and paragraph separators, and
+// lone surrogates (Cs), which no terminal can show.
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
