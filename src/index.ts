@@ -3,20 +3,20 @@
  *
  * @module
  */
-export {
-  Btm,
-  type AdoptResult,
-  type BtmDeps,
-  type CallOptions,
-  type CleanOptions,
-  type CleanResult,
-  type Failure,
-  type PlannedOptions,
-  type RollbackOptions,
-  type RollbackResult,
-  type SnapshotOptions,
-  type SnapshotResult,
-} from "./btm.ts";
+export { Btm } from "./btm.ts";
+export type {
+  AdoptResult,
+  BtmDeps,
+  CallOptions,
+  CleanOptions,
+  CleanResult,
+  Failure,
+  PlannedOptions,
+  RollbackOptions,
+  RollbackResult,
+  SnapshotOptions,
+  SnapshotResult,
+} from "./results.ts";
 export { type BtmCfg, type BtmOptions, type Mode } from "./cfg.ts";
 export type { Blocker, Snapshot, StepObserver, UndoPoint } from "./driver/driver.ts";
 export type { Mark } from "./driver/mark.ts";

@@ -1,0 +1,75 @@
+import { CommanderError } from "commander";
+
+import { BtmError, isBtmError } from "../errors.ts";
+import { escapeText } from "../text.ts";
+import { splitShortEquals } from "./arguments.ts";
+import type { Context } from "./context.ts";
+import { Output, type Terminal } from "./output.ts";
+import { makeProgram, optionsWithValue, type Run } from "./program.ts";
+
+/**
+ * Runs one command line.
+ *
+ * @param args without the program's own name
+ * @returns the exit status
+ */
+export async function runCommandLine(
+  args: readonly string[],
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<number> {
+  let status = 0;
+  const run: Run = async (name, flags, load) => {
+    const context: Context = {
+      output: new Output(terminal, name, flags.json === true),
+      signal,
+      volumeFromEnv: terminal.env["BTM_VOLUME"],
+      isInteractive: terminal.inIsTty && terminal.outIsTty,
+    };
+    status = await (await load())(flags, context);
+  };
+  const program = makeProgram(run);
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride().configureOutput({
+      writeOut: (text) => {
+        terminal.write(text);
+      },
+      // What it would print about a wrong command line is thrown as well, and printed as our own errors are.
+      writeErr: () => undefined,
+    });
+  }
+  try {
+    await program.parseAsync(splitShortEquals(args, optionsWithValue(program)), { from: "user" });
+    return status;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    const failure = asBtmError(error, program.helpInformation());
+    new Output(
+      terminal,
+      commandIn(
+        args,
+        program.commands.map((command) => command.name()),
+      ),
+      args.includes("--json"),
+    ).error(failure);
+    return failure.exitStatus;
+  }
+}
+
+function asBtmError(error: unknown, hint: string): BtmError {
+  if (isBtmError(error)) return error;
+  if (error instanceof CommanderError) {
+    if (error.code === "commander.help")
+      return new BtmError("BAD_USAGE", "No command given, or one that there is not", { hint });
+    const [message = "", suggestion] = error.message.replace(/^error: /, "").split("\n");
+    return new BtmError("BAD_USAGE", `Cannot read the command line: ${escapeText(message)}`, {
+      hint: suggestion?.replace(/^\((.*)\)$/, "$1") ?? hint,
+      cause: error,
+    });
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return new BtmError("SYSTEM_ERROR", `Something went wrong that btm does not know: ${escapeText(message)}`, {
+    hint: "Please report it, with the command line and this message",
+    cause: error,
+  });
+}

@@ -1,0 +1,37 @@
+import type { CleanResult } from "../../results.ts";
+import { exitStatusOf } from "../../errors.ts";
+import { count, escapeText } from "../../text.ts";
+import { type Command, confirmWith, makeBtm, noteRecovered, type PlanFlags } from "../context.ts";
+import { cleanJson } from "../json.ts";
+import { heightsText } from "../words.ts";
+
+export interface CleanFlags extends PlanFlags {
+  readonly kept: string;
+}
+
+export const clean: Command<CleanFlags> = async (flags, context) => {
+  const { output, signal } = context;
+  const { dryRun = false } = flags;
+  const btm = makeBtm(flags, context);
+  const volume = escapeText(btm.cfg.volume);
+  const show = ({ removed, kept }: CleanResult): void => {
+    output.line(output.style("bold", `Plan: destroy ${count(removed.length, "snapshot")} of ${volume}`));
+    if (removed.length > 0) output.line(`  destroyed:  ${heightsText(removed.map((snapshot) => snapshot.height))}`);
+    output.line(`  kept:       ${kept.length === 0 ? "none" : heightsText(kept.map((snapshot) => snapshot.height))}`);
+  };
+  const result = await btm.clean({
+    kept: flags.kept,
+    dryRun,
+    signal,
+    ...confirmWith(flags, context, show, "Destroy them?"),
+  });
+  noteRecovered(context, result.recovered);
+  output.result(cleanJson(btm.cfg.volume, result));
+  if (dryRun) {
+    show(result);
+    return 0;
+  }
+  output.line(`Removed ${count(result.removed.length, "snapshot")} of ${volume}, kept ${String(result.kept.length)}`);
+  for (const { error } of result.failed) output.warn(error.message);
+  return result.failed.length > 0 ? exitStatusOf.PARTLY_DONE : 0;
+};

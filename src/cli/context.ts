@@ -1,0 +1,70 @@
+import { Btm } from "../btm.ts";
+import type { BtmOptions } from "../cfg.ts";
+import { BtmError } from "../errors.ts";
+import type { Output } from "./output.ts";
+
+/** The options that every command has. */
+export interface CommonFlags {
+  readonly volume?: string;
+  readonly mode?: string;
+  readonly json?: boolean;
+  readonly lockTimeout?: string;
+}
+
+/** The options of commands that destroy. */
+export interface PlanFlags extends CommonFlags {
+  readonly dryRun?: boolean;
+  readonly yes?: boolean;
+}
+
+/** What a command works with. */
+export interface Context {
+  readonly output: Output;
+  readonly signal: AbortSignal;
+  /** Of BTM_VOLUME. */
+  readonly volumeFromEnv: string | undefined;
+  /** Whether a person can be asked. */
+  readonly isInteractive: boolean;
+}
+
+/** The exit status. */
+export type Command<Flags extends CommonFlags> = (flags: Flags, context: Context) => Promise<number>;
+
+export function makeBtm(flags: CommonFlags, context: Context, rest: Omit<BtmOptions, "volume"> = {}): Btm {
+  const options: BtmOptions = {
+    ...rest,
+    // An empty BTM_VOLUME is as good as none; an empty --volume is refused.
+    volume: flags.volume ?? (context.volumeFromEnv === "" ? undefined : context.volumeFromEnv) ?? "",
+    ...(flags.mode === undefined ? {} : { mode: flags.mode }),
+    ...(flags.lockTimeout === undefined ? {} : { lockTimeoutMs: parseLockTimeout(flags.lockTimeout) }),
+  };
+  return new Btm(options);
+}
+
+function parseLockTimeout(seconds: string): number {
+  if (/^\d{1,6}(\.\d{1,3})?$/.test(seconds)) return Math.round(Number(seconds) * 1000);
+  throw new BtmError(
+    "BAD_OPTION",
+    `Cannot use --lock-timeout ${JSON.stringify(seconds)}: expected seconds, 0 to 999999`,
+  );
+}
+
+/** Shows the plan and asks, when a person is there to ask and has not said --yes; without one the command goes ahead. */
+export function confirmWith<Plan>(
+  flags: PlanFlags,
+  context: Context,
+  show: (plan: Plan) => void,
+  question: string,
+): { confirm?: (plan: Plan) => Promise<boolean> } {
+  if (flags.yes === true || flags.json === true || !context.isInteractive) return {};
+  return {
+    confirm: (plan) => {
+      show(plan);
+      return context.output.agrees(question);
+    },
+  };
+}
+
+export function noteRecovered(context: Context, recovered: readonly string[]): void {
+  for (const text of recovered) context.output.note(text);
+}
