@@ -1,15 +1,6 @@
 import { type BtmCfg, type BtmOptions, parseCfg, parseKept } from "./cfg.ts";
 import { driverFor } from "./driver/detect.ts";
-import type {
-  Blocker,
-  DestroyOutcome,
-  Driver,
-  DriverDeps,
-  Snapshot,
-  StepObserver,
-  UndoPoint,
-  Volume,
-} from "./driver/driver.ts";
+import type { Blocker, DestroyOutcome, Driver, DriverDeps, Snapshot, Volume } from "./driver/driver.ts";
 import { BtmError, throwIfAborted } from "./errors.ts";
 import { due, type Height, type HeightInput, parseHeight } from "./height.ts";
 import { type Candidate, decide } from "./retention/retention.ts";

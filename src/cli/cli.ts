@@ -1,6 +1,6 @@
 import { CommanderError } from "commander";
 
-import { BtmError, isBtmError } from "../errors.ts";
+import { BtmError, exitStatusOf, isBtmError } from "../errors.ts";
 import { escapeText } from "../text.ts";
 import { splitShortEquals } from "./arguments.ts";
 import type { Context } from "./context.ts";
@@ -38,20 +38,20 @@ export async function runCommandLine(
       writeErr: () => undefined,
     });
   }
+  if (args.length === 0) {
+    terminal.writeError(program.helpInformation());
+    return exitStatusOf.BAD_USAGE;
+  }
   try {
     await program.parseAsync(splitShortEquals(args, optionsWithValue(program)), { from: "user" });
     return status;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
-    const failure = asBtmError(error, program.helpInformation());
-    new Output(
-      terminal,
-      commandIn(
-        args,
-        program.commands.map((command) => command.name()),
-      ),
-      args.includes("--json"),
-    ).error(failure);
+    const known = program.commands.map((command) => command.name());
+    const command = args.find((arg) => known.includes(arg)) ?? "btm";
+    const hint = command === "btm" ? "btm help lists the commands" : `btm help ${command} lists its options`;
+    const failure = asBtmError(error, hint);
+    new Output(terminal, command, args.includes("--json")).error(failure);
     return failure.exitStatus;
   }
 }
