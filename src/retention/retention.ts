@@ -67,7 +67,7 @@ export function decide<T extends Candidate>(
     ages[place] = Number(head - snapshot.height);
   });
   const reasons = new Array<Reason | undefined>(snapshots.length);
-  const line = lineUp(ages);
+  const line = lineUp(snapshots, head);
   const pinned = new Uint8Array(line.length);
   let unpinned = 0;
   line.forEach((place, i) => {
@@ -96,23 +96,24 @@ export function decide<T extends Candidate>(
   if (excess > 0 && algo === "fade") end(0, "oldest");
   const rest: Reason = excess > 0 && algo === "fade" ? "needed" : "within-cap";
   return snapshots.map((snapshot, place) => {
-    const reason = (ages[place] ?? 0) < 0 ? "above-head" : (reasons[place] ?? rest);
+    const reason = snapshot.height > head ? "above-head" : (reasons[place] ?? rest);
     return { snapshot, keep: reason !== "too-old" && reason !== "least-missed", reason };
   });
 }
 
-/** The places of the snapshots at or below the head, oldest first. Ages below 2^53 blocks are exact as doubles. */
-function lineUp(ages: Float64Array): Float64Array {
-  const line = new Float64Array(ages.length);
+/** The places of the snapshots at or below the head, oldest first. By height: ages above 2^53 may be equal as doubles. */
+function lineUp(snapshots: readonly Candidate[], head: bigint): Float64Array {
+  const line = new Float64Array(snapshots.length);
   let length = 0;
-  let sorted = true;
-  let last = Infinity;
-  ages.forEach((age, place) => {
-    if (age < 0) return;
-    sorted &&= age <= last;
-    last = age;
+  let isSorted = true;
+  let last = -1n;
+  snapshots.forEach(({ height }, place) => {
+    if (height > head) return;
+    isSorted &&= height >= last;
+    last = height;
     line[length++] = place;
   });
   const reachable = line.subarray(0, length);
-  return sorted ? reachable : reachable.sort((a, b) => (ages[b] ?? 0) - (ages[a] ?? 0) || a - b);
+  const heightAt = (place: number): bigint => snapshots[place]?.height ?? 0n;
+  return isSorted ? reachable : reachable.sort((a, b) => (heightAt(a) < heightAt(b) ? -1 : 1));
 }

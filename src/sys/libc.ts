@@ -200,9 +200,11 @@ export function listAttributes(fd: number): string[] {
   return list.toString("utf8", 0, length).split("\0").slice(0, -1);
 }
 
-/** umount2(2): MNT_DETACH lets go at once, MNT_EXPIRE marks a mount that is not in use (EAGAIN) or says EBUSY. */
+/**
+ * umount2(2): takes the mount out of the tree at once, and lets it go when its last user does. (MNT_EXPIRE would look like
+ * a harmless test for users, and is none: the second of two tests in a row unmounts.)
+ */
 export const MNT_DETACH = 2;
-export const MNT_EXPIRE = 4;
 
 export function unmount(target: string, flags: number): void {
   const UMOUNT_NOFOLLOW = 8;

@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 
 import * as v from "valibot";
 
-import { attachMount, close, isErrno, MNT_DETACH, MNT_EXPIRE, mountDetached, unmount } from "../../sys/libc.ts";
+import { attachMount, close, isErrno, MNT_DETACH, mountDetached, unmount } from "../../sys/libc.ts";
 import { type Mount, mountAttributes, readMounts } from "../../sys/mounts.ts";
 import type { StepObserver } from "../driver.ts";
 import { parseStored } from "../mark.ts";
@@ -56,19 +56,6 @@ export async function remount(mount: Mount, root: string, subvolumeId: bigint, o
     await rm(noteOf(mount.mountPoint), { force: true });
   } finally {
     close(fresh);
-  }
-}
-
-/** Whether nothing has the mount in use: no open file, no working directory, no mount on top, in any namespace. */
-export function isIdle(mountPoint: string): boolean {
-  try {
-    unmount(mountPoint, MNT_EXPIRE);
-    return true;
-  } catch (error) {
-    // EAGAIN: not in use, and marked as expiring, which the next use of it undoes. EBUSY: in use.
-    if (isErrno(error, "EAGAIN")) return true;
-    if (isErrno(error, "EBUSY")) return false;
-    throw error;
   }
 }
 

@@ -21,7 +21,7 @@ import { Aside, type Journal } from "./aside.ts";
 import type { Place } from "./locate.ts";
 import { asideName, ATTRIBUTE, LIVE, undoName } from "./names.ts";
 import { nestedBlockers } from "./nested.ts";
-import { isIdle, remount } from "./remount.ts";
+import { remount } from "./remount.ts";
 
 /** What the plan needs of the file system, read without changing anything. */
 export async function planRollback(
@@ -159,19 +159,11 @@ async function undoUnfinished(aside: Aside, journal: Journal, onStep: StepObserv
 async function processBlockers(place: Place, signal: AbortSignal | undefined): Promise<Blocker[]> {
   const { dev } = withDirectory(place.parent, place.base, (fd) => fstatSync(fd, { bigint: true }));
   const uses = await processesOn(dev, signal);
-  const blockers = uses.map((use): Blocker => ({
+  return uses.map((use): Blocker => ({
     kind: "process",
     message: `process ${String(use.pid)} (${escapeText(use.command)}) has it in use: ${use.how} ${quote(use.path)}`,
     hint: "Stop the node first; a shell inside the volume must leave it",
   }));
-  if (blockers.length === 0 && place.mount !== undefined && !place.isStale && !isIdle(place.mount.mountPoint)) {
-    blockers.push({
-      kind: "process",
-      message: `something has ${quote(place.path)} in use that cannot be seen from here: another container, or the kernel (swap, NFS, a loop device)`,
-      hint: "Find and stop it, or unmount the volume by hand",
-    });
-  }
-  return blockers;
 }
 
 /** Mounts that would go on showing the old state, or lie on top of the volume. */
