@@ -1,0 +1,120 @@
+import { basename } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { due } from "../../src/index.ts";
+import { makeVolume } from "./image.ts";
+import { Litecoind, type Tip } from "./litecoind.ts";
+import { run, type Stage } from "./run.ts";
+import { agreed, heading, printed, say, typed } from "./say.ts";
+
+const ITV = 50;
+const LAST_BLOCK = 520;
+const BLOCK_TIME_MS = 10;
+/** In the middle, and between two snapshots. */
+const WANTED = 333;
+/** So few that no interval is entered that has a snapshot of the other timeline. */
+const BLOCKS_OF_THE_OTHER_TIMELINE = 7;
+
+export interface StoryOptions {
+  /** The executable. */
+  readonly btm: string;
+  /** Without it, the snapshots hold what the node happened to have written, and the story has to end badly. */
+  readonly flushes: boolean;
+}
+
+/** Tells the story on a real node; throws when what the node says is not what btm says. */
+export async function tell(bareStage: Stage, options: StoryOptions): Promise<void> {
+  heading("A disk for a node");
+  const volume = await makeVolume(bareStage, "blockchain");
+  const stage: Stage = { ...bareStage, env: { BTM_VOLUME: volume } };
+  const btm = async (...args: readonly string[]): Promise<void> => {
+    typed(["btm", ...args].join(" "));
+    const { stdout, stderr } = await run(stage, options.btm, ...args);
+    printed(stdout + stderr);
+  };
+  say("A Btrfs file system in a file is mounted, with one subvolume for the node's data:");
+  typed(`export BTM_VOLUME=${volume}`);
+
+  heading(`A Litecoin node mines ${String(LAST_BLOCK)} blocks, btm takes a snapshot every ${String(ITV)}`);
+  let node = await Litecoind.start(stage, volume);
+  say("The node is not stopped for it, and goes on mining meanwhile.");
+  if (options.flushes) {
+    say("Before each snapshot it is asked to write its state to the disk: nodes of the Bitcoin family do so");
+    say("only about once an hour by themselves, and a snapshot holds what is on the disk.");
+  } else {
+    say("It is not asked to write its state to the disk before a snapshot, so this cannot end well.");
+  }
+  typed(`btm snapshot -s HEIGHT --itv ${String(ITV)}`);
+  const [snapshots] = await Promise.all([takeSnapshots(stage, options, node), mine(stage, node)]);
+  await btm("list");
+
+  heading(`Back to block ${String(WANTED)}`);
+  say(`The node is at ${String((await node.tip()).height)}. It is stopped, as it must be, and the disk put back:`);
+  await node.stop();
+  await btm("rollback", "-s", String(WANTED));
+  node = await Litecoind.start(stage, volume);
+  await expectTip(node, nearestBelow(snapshots, WANTED));
+
+  heading("Another history");
+  const before = await node.tip();
+  for (let i = 0; i < BLOCKS_OF_THE_OTHER_TIMELINE; i++) await node.mine(1);
+  say(
+    `From ${String(before.height)} the chain grows again, by other blocks than before, to ${String((await node.tip()).height)}.`,
+  );
+
+  heading("Forwards again, to the newest snapshot, which is still there");
+  await node.stop();
+  await btm("rollback");
+  node = await Litecoind.start(stage, volume);
+  await expectTip(node, nearestBelow(snapshots, LAST_BLOCK));
+  await node.stop();
+  say("Nothing was thrown away: what was live before each of the two rollbacks is kept beside the volume.");
+  typed(`ls ${volume}.btm`);
+  printed((await run(stage, "ls", `${volume}.btm`)).stdout);
+}
+
+/** One block after another, as a network would make them, only faster. */
+async function mine(stage: Stage, node: Litecoind): Promise<void> {
+  for (let height = 1; height <= LAST_BLOCK; height++) {
+    await node.mine(1);
+    await sleep(BLOCK_TIME_MS, undefined, { signal: stage.signal });
+  }
+}
+
+/** Follows the chain while it grows, and gives the blocks at which snapshots were taken. */
+async function takeSnapshots(stage: Stage, { btm, flushes }: StoryOptions, node: Litecoind): Promise<Tip[]> {
+  const taken: Tip[] = [];
+  for (let height = 0; height < LAST_BLOCK; height = await node.waitFor(height + 1)) {
+    const last = taken.at(-1);
+    if (!due(BigInt(height), last && BigInt(last.height), BigInt(ITV))) continue;
+    // The snapshot is named by the block that stands on the disk, not by the one that the node has come to meanwhile.
+    const tip = flushes ? await node.flush() : await node.tip();
+    const start = performance.now();
+    await run(stage, btm, "snapshot", "-s", String(tip.height), "--itv", String(ITV));
+    const tookMs = performance.now() - start;
+    taken.push(tip);
+    const name = `${basename(stage.env["BTM_VOLUME"] ?? "")}@${String(tip.height)}`;
+    const { height: now } = await node.tip();
+    printed(`${name.padEnd(14)}  taken in ${tookMs.toFixed(0).padStart(3)} ms, the chain is at ${String(now)} by then`);
+  }
+  return taken;
+}
+
+function nearestBelow(tips: readonly Tip[], height: number): Tip {
+  const tip = tips.findLast((candidate) => candidate.height <= height);
+  if (tip === undefined) throw new Error(`No snapshot was taken at or below ${String(height)}`);
+  return tip;
+}
+
+/** The node itself is asked, and it has to name the very block that was the newest when the snapshot was taken. */
+async function expectTip(node: Litecoind, expected: Tip): Promise<void> {
+  const tip = await node.tip();
+  const text = ({ height, hash }: Tip): string => `height ${String(height)}, block ${hash}`;
+  if (tip.height !== expected.height || tip.hash !== expected.hash) {
+    throw new Error(
+      `The node does not stand where its disk was put.\n  expected   ${text(expected)}\n  node says  ${text(tip)}`,
+    );
+  }
+  say("The node is started again and asked where it stands:");
+  agreed(text(tip));
+}
