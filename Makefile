@@ -1,0 +1,63 @@
+# Every target makes the machine ready for itself first (tools/setup.sh), and does only what is missing.
+# make help lists them.
+
+NODE := .tools/node/bin/node
+VITEST := $(NODE) node_modules/vitest/vitest.mjs
+SOURCES := $(shell find src -name '*.ts' ! -name '*.test.ts')
+# mkfs.btrfs for the loopback images, and the smallest real chain node that Debian has.
+TEST_PACKAGES := btrfs-progs litecoind
+BENCH_PACKAGES := btrfs-progs gcc libc6-dev
+
+# The pinned Node goes before the system's for whatever is started from here.
+export PATH := $(CURDIR)/.tools/node/bin:$(PATH)
+# Type stripping is stable enough for the tools of a pinned Node, and still warns.
+export NODE_NO_WARNINGS := 1
+
+.DELETE_ON_ERROR:
+.PHONY: all build demo test test-unit lint types check-package bench clean help setup
+
+all: build
+
+build: build/btm ## the stand-alone executable: build/btm
+
+demo: build/btm ## a real node on a real Btrfs, rolled back before your eyes (root)
+	@tools/setup.sh $(TEST_PACKAGES)
+	@$(NODE) tools/demo/demo.ts
+
+test: build/btm dist/index.js ## every test, on real file systems and real nodes (root)
+	@tools/setup.sh $(TEST_PACKAGES)
+	@$(VITEST) run
+
+test-unit: setup ## the tests that need no root
+	@$(VITEST) run --project unit
+
+lint: setup ## eslint, prettier, knip
+	@$(NODE) node_modules/eslint/bin/eslint.js .
+	@$(NODE) node_modules/prettier/bin/prettier.cjs --check --log-level warn .
+	@$(NODE) node_modules/knip/bin/knip.js
+
+types: setup ## the type check of everything
+	@$(NODE) node_modules/typescript/bin/tsc --noEmit
+
+check-package: dist/index.js ## the npm package as its users get it, under every Node it promises to run on
+	@$(NODE) tools/check-package.ts
+
+bench: build/btm ## side by side with the original and the bare tools (root)
+	@tools/setup.sh $(BENCH_PACKAGES)
+	@$(NODE) bench/bench.ts
+
+clean: ## remove what was built; node_modules and .tools stay
+	rm -rf build dist coverage
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
+
+setup:
+	@tools/setup.sh
+
+build/btm: $(SOURCES) tools/build-executable.ts tools/koffi-embedded.ts package.json package-lock.json | setup
+	@.tools/bun run tools/build-executable.ts $@
+
+dist/index.js: $(SOURCES) tsconfig.json tsconfig.build.json package.json package-lock.json | setup
+	@rm -rf dist
+	@$(NODE) node_modules/typescript/bin/tsc -p tsconfig.build.json

@@ -1,0 +1,63 @@
+import { existsSync, readFileSync } from "node:fs";
+import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
+
+interface Tier {
+  readonly name: string;
+  readonly include: readonly string[];
+  readonly timeoutMs: number;
+  readonly needs: readonly { readonly what: string; readonly isThere: boolean }[];
+}
+
+const root = { what: "root", isThere: process.getuid?.() === 0 };
+const btrfs = { what: "Btrfs in the kernel", isThere: hasBtrfs() };
+const executable = { what: "build/btm (make build)", isThere: existsSync("build/btm") };
+
+const tiers: readonly Tier[] = [
+  { name: "unit", include: ["src/**/*.test.ts", "test/unit/**/*.test.ts"], timeoutMs: 10_000, needs: [] },
+  // On a real Btrfs, in a loopback image each test file makes for itself.
+  { name: "fs", include: ["test/fs/**/*.test.ts"], timeoutMs: 60_000, needs: [root, btrfs] },
+  // The executable as users have it, and real chain nodes.
+  { name: "e2e", include: ["test/e2e/**/*.test.ts"], timeoutMs: 60_000, needs: [root, btrfs, executable] },
+];
+
+const report = process.env["BTM_TEST_REPORT"];
+
+export default defineConfig({
+  test: {
+    projects: tiers.filter(canRun).map(projectOf),
+    // A flaky test is a bug, in it or in btm.
+    retry: 0,
+    passWithNoTests: true,
+    maxWorkers: 2,
+    reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
+  },
+});
+
+function canRun({ name, needs }: Tier): boolean {
+  const missing = needs.filter((need) => !need.isThere).map((need) => need.what);
+  if (missing.length === 0) return true;
+  // In CI it runs all the same, and fails.
+  if (process.env["CI"] !== undefined) return true;
+  console.error(`\n*** NOT TESTED: the tier "${name}" is left out, it needs ${missing.join(" and ")} ***\n`);
+  return false;
+}
+
+/** The tiers run one after the other, the quickest first. */
+function projectOf({ name, include, timeoutMs }: Tier, place: number): TestProjectInlineConfiguration {
+  return {
+    test: {
+      name,
+      include: [...include],
+      testTimeout: timeoutMs,
+      hookTimeout: timeoutMs,
+      sequence: { groupOrder: place },
+    },
+  };
+}
+
+/** Whether the kernel has Btrfs, or can load it. */
+function hasBtrfs(): boolean {
+  if (/\tbtrfs$/m.test(readFileSync("/proc/filesystems", "utf8"))) return true;
+  const release = readFileSync("/proc/sys/kernel/osrelease", "utf8").trim();
+  return existsSync(`/lib/modules/${release}/kernel/fs/btrfs`);
+}
