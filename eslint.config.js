@@ -1,0 +1,82 @@
+import { defineConfig, globalIgnores } from "eslint/config";
+import tseslint from "typescript-eslint";
+
+// The floors of the house: each imports only from below (ARCHITECTURE.md). Folder -> what it may not import.
+const cli = { group: ["**/cli/**", "**/cli.ts"], message: "The command line is the top floor." };
+const btm = { group: ["**/btm.ts", "**/index.ts"], message: "btm.ts is above: it uses this, not the other way round." };
+const driver = { group: ["**/driver/*", "**/driver/**"], message: "Drivers are above." };
+const rollback = { group: ["**/rollback/*"], message: "rollback/ is above." };
+const sys = { group: ["**/sys/*"], message: "Only drivers and the floors above them touch the kernel." };
+const cfg = { group: ["**/cfg.ts"], message: "cfg.ts is above." };
+const builtin = { regex: "^node:", message: "This is pure: what varies is handed in." };
+// The one way to start a program, without a shell.
+const spawn = { group: ["node:child_process", "child_process"], message: "Programs are started by src/sys/spawn.ts." };
+const koffi = { group: ["koffi"], message: "libc is called by src/sys/libc.ts." };
+
+const floor = (files, ...patterns) => ({
+  files,
+  rules: { "@typescript-eslint/no-restricted-imports": ["error", { patterns }] },
+});
+
+const named = {
+  selector: "ExportDefaultDeclaration",
+  message: "Named exports only: a name that is looked for is found.",
+};
+const noReExport = {
+  selector: "ExportAllDeclaration, ExportNamedDeclaration[source]",
+  message: "Import from where it is: only src/index.ts passes names on.",
+};
+const noShell = {
+  selector:
+    "Property[key.name='shell'][value.value!=false], ImportSpecifier[imported.name=/^exec(Sync)?$/], CallExpression[callee.name=/^exec(Sync)?$/]",
+  message: "No shell, ever: arguments are arrays.",
+};
+
+export default defineConfig(
+  globalIgnores(["dist/", "build/", "coverage/", ".tools/"]),
+  { linterOptions: { reportUnusedDisableDirectives: "error" } },
+  {
+    files: ["**/*.ts"],
+    extends: [tseslint.configs.strictTypeChecked],
+    languageOptions: { parserOptions: { projectService: true } },
+    rules: {
+      "@typescript-eslint/consistent-type-imports": ["error", { fixStyle: "inline-type-imports" }],
+      "@typescript-eslint/explicit-module-boundary-types": "error",
+      "@typescript-eslint/switch-exhaustiveness-check": "error",
+      "@typescript-eslint/prefer-readonly": "error",
+      "@typescript-eslint/strict-boolean-expressions": ["error", { allowNullableBoolean: true }],
+      // A number in a message is as it should be, and a bigint prints without its "n".
+      "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
+      "no-restricted-syntax": ["error", named, noReExport, noShell],
+      eqeqeq: ["error", "always", { null: "ignore" }],
+    },
+  },
+  { files: ["src/index.ts"], rules: { "no-restricted-syntax": ["error", named, noShell] } },
+
+  floor(["src/**"], spawn, koffi),
+  floor(["src/cli/**"], spawn, koffi, sys, { ...driver, allowTypeImports: true }),
+  floor(["src/btm.ts", "src/rollback/**"], spawn, koffi, cli, sys),
+  floor(["src/driver/**"], spawn, koffi, cli, btm, rollback),
+  floor(["src/cfg.ts"], spawn, koffi, cli, btm, rollback, driver, sys),
+  floor(["src/sys/**"], spawn, koffi, cli, btm, rollback, driver, cfg),
+  floor(["src/sys/libc.ts"], spawn, cli, btm, rollback, driver, cfg),
+  floor(["src/sys/spawn.ts"], koffi, cli, btm, rollback, driver, cfg),
+  floor(
+    ["src/retention/**", "src/height.ts", "src/text.ts", "src/errors.ts"],
+    builtin,
+    koffi,
+    cli,
+    btm,
+    rollback,
+    driver,
+    cfg,
+    sys,
+  ),
+  { files: ["src/**/*.test.ts"], rules: { "@typescript-eslint/no-restricted-imports": "off" } },
+
+  {
+    // What a tool demands: a configuration is a default export; koffi-embedded.ts stands for a module that has one.
+    files: ["*.config.ts", "*.config.js", "tools/koffi-embedded.ts", "**/*.d.ts"],
+    rules: { "no-restricted-syntax": ["error", noShell] },
+  },
+);
