@@ -54,7 +54,8 @@ export class Btm {
     const at = parseHeight(height);
     return this.#withVolume(signal, async (held) => {
       // Most blocks are not due: they are answered without the lock, so they never wait for one.
-      const seen = await held.volume.snapshots();
+      let seen = await held.volume.snapshots("from-memory");
+      if (dryRun || this.#judge(at, force, seen).reason === "exists") seen = await held.volume.snapshots();
       const glance = this.#judge(at, force, seen);
       const base = { height: at, pruned: [], failed: [], recovered: [], dryRun } as const;
       if (!isReasonToTake(glance.reason)) return { ...base, ...glance, taken: false };
@@ -65,13 +66,13 @@ export class Btm {
       }
       const recovered = await this.#lock(held, signal);
       const { volume } = held;
-      const { reason, last } = this.#judge(at, force, await volume.snapshots());
+      const { reason, last } = this.#judge(at, force, await volume.snapshots("from-memory"));
       if (!isReasonToTake(reason)) return { ...base, reason, last, recovered, taken: false };
       await refuseIncomplete(volume, at);
       throwIfAborted(signal);
       const taken = await volume.create(at);
       // Thinning comes after a success only, and a failure of it does not undo that.
-      const excess = taken && prune ? this.#excess(at, (await volume.snapshots()).filter(isOurs)) : [];
+      const excess = taken && prune ? this.#excess(at, (await volume.snapshots("from-memory")).filter(isOurs)) : [];
       const outcomes = await volume.destroy(excess);
       return {
         ...base,

@@ -76,8 +76,11 @@ export interface Volume {
   /** As given or resolved, for messages. */
   readonly name: string;
 
-  /** All snapshots of the volume, marked or not, by height. */
-  snapshots(): Promise<Snapshot[]>;
+  /**
+   * All snapshots of the volume, marked or not, by height. From memory it may be out of date in what others changed, which
+   * is good enough to decide whether a height is due; afresh unless told so.
+   */
+  snapshots(how?: "from-memory" | "afresh"): Promise<Snapshot[]>;
 
   /**
    * Waits until no other process changes the volume, and keeps others from doing so until close.

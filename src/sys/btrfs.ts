@@ -23,6 +23,7 @@ const INO_LOOKUP_USER_SIZE = 4096;
 
 /** Request numbers, exported for the test that holds them against the header. */
 export const requests = {
+  DEFAULT_SUBVOL: request(WRITE, 19, 8),
   SNAP_CREATE_V2: request(WRITE, 23, VOL_ARGS_SIZE),
   SUBVOL_GETFLAGS: request(READ, 25, 8),
   SUBVOL_SETFLAGS: request(WRITE, 26, 8),
@@ -96,6 +97,13 @@ export async function destroySubvolume(directory: number, id: bigint): Promise<v
   args.writeBigUInt64LE(SUBVOL_SPEC_BY_ID, 16);
   args.writeBigUInt64LE(id, VOL_ARGS_NAME);
   await ioctlAsync("BTRFS_IOC_SNAP_DESTROY_V2", directory, requests.SNAP_DESTROY_V2, args);
+}
+
+/** Makes a subvolume the one that is shown when the file system is mounted without subvol= (CAP_SYS_ADMIN). */
+export async function setDefaultSubvolume(fd: number, id: bigint): Promise<void> {
+  const argument = Buffer.alloc(8);
+  argument.writeBigUInt64LE(id, 0);
+  await ioctlAsync("BTRFS_IOC_DEFAULT_SUBVOL", fd, requests.DEFAULT_SUBVOL, argument);
 }
 
 /** Turns the read-only flag of a subvolume on or off. */

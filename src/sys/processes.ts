@@ -12,8 +12,14 @@ export interface ProcessUse {
   readonly path: string;
 }
 
+export interface ProcessesOnOptions {
+  /** The inode whose open descriptors in this process do not count: they are those of the looking itself. */
+  readonly ownExcept: bigint;
+  readonly signal: AbortSignal | undefined;
+}
+
 /**
- * The processes that have something open on a device, each with one example; this process is left out.
+ * The processes that have something open on a device, each with one example.
  *
  * Every Btrfs subvolume has a device number of its own, so a stat of the links under /proc tells its users without
  * opening anything. Mappings are looked at through map_files: the device that /proc/<pid>/maps prints is that of the whole
@@ -21,18 +27,22 @@ export interface ProcessUse {
  *
  * @param device st_dev as stat(2) gives it
  */
-export async function processesOn(device: bigint, signal?: AbortSignal): Promise<ProcessUse[]> {
+export async function processesOn(device: bigint, options: ProcessesOnOptions): Promise<ProcessUse[]> {
   const uses: ProcessUse[] = [];
   for (const pid of await listOrNothing("/proc")) {
-    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;
-    throwIfAborted(signal);
-    const use = await firstUse(`/proc/${pid}`, device);
+    if (!/^\d+$/.test(pid)) continue;
+    throwIfAborted(options.signal);
+    const use = await firstUse(`/proc/${pid}`, device, Number(pid) === process.pid ? options.ownExcept : undefined);
     if (use !== undefined) uses.push({ pid: Number(pid), command: await commandOf(pid), ...use });
   }
   return uses;
 }
 
-async function firstUse(folder: string, device: bigint): Promise<Pick<ProcessUse, "how" | "path"> | undefined> {
+async function firstUse(
+  folder: string,
+  device: bigint,
+  except: bigint | undefined,
+): Promise<Pick<ProcessUse, "how" | "path"> | undefined> {
   const links: [ProcessUse["how"], string][] = [
     ["working directory", `${folder}/cwd`],
     ["root directory", `${folder}/root`],
@@ -42,7 +52,9 @@ async function firstUse(folder: string, device: bigint): Promise<Pick<ProcessUse
   for (const range of await listOrNothing(`${folder}/map_files`))
     links.push(["mapped file", `${folder}/map_files/${range}`]);
   for (const [how, link] of links) {
-    if ((await deviceOf(link)) === device) return { how, path: await readlink(link).catch(() => link) };
+    const file = await identityOf(link);
+    if (file?.dev !== device || (how === "open file" && file.ino === except)) continue;
+    return { how, path: await readlink(link).catch(() => link) };
   }
   return undefined;
 }
@@ -55,7 +67,7 @@ export async function lockHolder(device: bigint, inode: bigint): Promise<number 
     const pid = match[1] ?? "";
     if (BigInt(match[2] ?? 0) !== inode) continue;
     for (const fd of await listOrNothing(`/proc/${pid}/fd`)) {
-      const file = await stat(`/proc/${pid}/fd/${fd}`, { bigint: true }).catch(() => undefined);
+      const file = await identityOf(`/proc/${pid}/fd/${fd}`);
       if (file?.dev !== device || file.ino !== inode) continue;
       const info = await readFile(`/proc/${pid}/fdinfo/${fd}`, "utf8").catch(() => "");
       if (/^lock:.*FLOCK/m.test(info)) return Number(pid);
@@ -84,9 +96,9 @@ export async function startOf(pid: number): Promise<Date | undefined> {
   return ticks === undefined || boot === undefined ? undefined : new Date((Number(boot) + Number(ticks) / 100) * 1000);
 }
 
-async function deviceOf(path: string): Promise<bigint | undefined> {
+async function identityOf(path: string): Promise<{ readonly dev: bigint; readonly ino: bigint } | undefined> {
   try {
-    return (await stat(path, { bigint: true })).dev;
+    return await stat(path, { bigint: true });
   } catch {
     // Gone meanwhile, or a link that leads nowhere (a socket, a memory file): no use of our device.
     return undefined;

@@ -64,36 +64,38 @@ export class Aside {
     this.fd = fd;
   }
 
-  /** Undefined when there is none. @throws BtmError NAME_TAKEN when the name is another's */
+  /** Undefined when there is none; also when something that btm did not make has its name, which then is none of ours. */
   static open(parent: number, base: string): Aside | undefined {
     let fd: number;
     try {
       fd = openDirectoryAt(parent, asideName(base));
     } catch (error) {
-      if (isErrno(error, "ENOENT")) return undefined;
-      if (isErrno(error, "ENOTDIR", "ELOOP")) throw taken(base, error);
+      if (isErrno(error, "ENOENT", "ENOTDIR", "ELOOP")) return undefined;
       throw error;
     }
     const isOurs = parseStored(asideForm, getAttribute(fd, ATTRIBUTE.mark))?.aside === base;
     // Without a mark but empty: made by us and interrupted before the mark, or as good as that.
     if (isOurs || entriesOf(fd, () => true).length === 0) return new Aside(fd);
     close(fd);
-    throw taken(base);
+    return undefined;
   }
 
-  /** Opens it, made and marked when it is not there yet. */
+  /** Opens it, made and marked when it is not there yet. @throws BtmError NAME_TAKEN when the name is another's */
   static make(parent: number, base: string, onStep: StepObserver): Aside {
     try {
       onStep("make aside", "before");
-      makeDirectoryAt(parent, asideName(base), 0o700);
+      // Its pins are for all to see, what is in the undo points is not.
+      makeDirectoryAt(parent, asideName(base), 0o755);
       onStep("make aside", "after");
     } catch (error) {
       if (!isErrno(error, "EEXIST")) throw error;
     }
     const aside = Aside.open(parent, base);
-    if (aside === undefined) throw taken(base);
+    if (aside === undefined) throw nameTaken(base);
     if (getAttribute(aside.fd, ATTRIBUTE.mark) === undefined) {
+      onStep("mark aside", "before");
       setAttribute(aside.fd, ATTRIBUTE.mark, JSON.stringify({ btm: 1, aside: base }));
+      onStep("mark aside", "after");
     }
     return aside;
   }
@@ -157,13 +159,11 @@ export class Aside {
   }
 }
 
-function taken(base: string, cause?: unknown): BtmError {
+/** Why {@link Aside.make} would fail: the name is there, and not ours. */
+export function nameTaken(base: string): BtmError {
   return new BtmError(
     "NAME_TAKEN",
     `Cannot use ${quote(asideName(base))} beside the volume: something that btm did not make has that name`,
-    {
-      hint: "Rename it: btm keeps there what a rollback moves aside",
-      cause,
-    },
+    { hint: "Rename it: btm keeps there what a rollback moves aside" },
   );
 }

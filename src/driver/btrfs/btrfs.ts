@@ -45,8 +45,8 @@ class BtrfsVolume implements Volume {
     this.#place.close();
   }
 
-  snapshots(): Promise<Snapshot[]> {
-    return explained(`list the snapshots of ${quote(this.name)}`, () => this.#finder.find(this.#place));
+  snapshots(how: "from-memory" | "afresh" = "afresh"): Promise<Snapshot[]> {
+    return explained(`list the snapshots of ${quote(this.name)}`, () => this.#finder.find(this.#place, how));
   }
 
   async lock(timeoutMs: number, signal?: AbortSignal): Promise<void> {
@@ -126,7 +126,19 @@ class BtrfsVolume implements Volume {
         },
       );
     }
-    await this.#step("destroy", () => destroySubvolume(this.#place.parent, now.id));
+    try {
+      await this.#step("destroy", () => destroySubvolume(this.#place.parent, now.id));
+    } catch (error) {
+      if (!isErrno(error, "EPERM") || process.geteuid?.() !== 0) throw error;
+      throw new BtmError(
+        "BLOCKED",
+        `Cannot destroy ${quote(snapshot.name)}: it is the default subvolume of its file system`,
+        {
+          hint: "Make another one the default with btrfs subvolume set-default",
+          cause: error,
+        },
+      );
+    }
   }
 
   /** A mark counts on a read-only snapshot only, so it becomes read-only last: interrupted, it is still unmarked. */

@@ -5,7 +5,7 @@ import { BtmError, isBtmError } from "../../errors.ts";
 import { quote } from "../../text.ts";
 import { BTRFS_SUPER_MAGIC, SUBVOLUME_INODE, subvolumeInfo, TOP_LEVEL_ID } from "../../sys/btrfs.ts";
 import { identityOf, isSameFile, withDirectory } from "../../sys/directory.ts";
-import { AT_FDCWD, close, getAttribute, mountDetached, openDirectoryAt, SystemCallError } from "../../sys/libc.ts";
+import { AT_FDCWD, close, getAttribute, isErrno, mountDetached, openDirectoryAt } from "../../sys/libc.ts";
 import { type Mount, mountAttributes, readMounts } from "../../sys/mounts.ts";
 import { checkVolumeName } from "../../volume-name.ts";
 import { explain } from "./failure.ts";
@@ -24,6 +24,8 @@ export interface Place {
   readonly parentPath: string | undefined;
   /** The mount whose root is the volume (a line like /data with subvol=data in fstab); undefined when it has none. */
   readonly mount: Mount | undefined;
+  /** The uuid of the subvolume that the name leads to. */
+  readonly uuid: string;
   /** The mount still shows the live state that an interrupted rollback moved aside. */
   readonly isStale: boolean;
   close(): void;
@@ -114,6 +116,7 @@ function siblingPlace(path: string, root: number): Place {
     path,
     base,
     parent,
+    uuid: subvolumeInfo(root).uuid,
     parentPath,
     mount: undefined,
     isStale: false,
@@ -144,6 +147,7 @@ async function mountPlace(path: string, mountId: bigint, root: number): Promise<
       path,
       base,
       parent,
+      uuid: withDirectory(parent, base, subvolumeInfo).uuid,
       parentPath: undefined,
       mount,
       isStale: stale !== undefined,
@@ -172,7 +176,7 @@ async function openTopLevel(path: string, mount: Mount): Promise<number> {
       mountAttributes(mount.options),
     );
   } catch (error) {
-    if (error instanceof SystemCallError && error.errnoName === "EPERM") {
+    if (isErrno(error, "EPERM")) {
       throw new BtmError(
         "PERMISSION_DENIED",
         `Cannot reach what lies beside ${quote(path)}: it is a mount point, and looking beside it needs root`,
@@ -183,6 +187,33 @@ async function openTopLevel(path: string, mount: Mount): Promise<number> {
       );
     }
     throw error;
+  }
+}
+
+/** The mount through which the volume or what lies beside it is seen. */
+export function mountOf(place: Place): Mount | undefined {
+  if (place.mount !== undefined) return place.mount;
+  const { mountId } = identityOf(place.parent);
+  return readMounts().find((candidate) => candidate.id === mountId);
+}
+
+/**
+ * The id of the subvolume that a mount without subvol= shows, found by such a mount; undefined when we may not make one.
+ */
+export async function defaultSubvolume(place: Place): Promise<bigint | undefined> {
+  const mount = mountOf(place);
+  if (mount === undefined) return undefined;
+  let root: number;
+  try {
+    root = await mountDetached("btrfs", { source: mount.source }, mountAttributes(mount.options));
+  } catch (error) {
+    if (isErrno(error, "EPERM")) return undefined;
+    throw error;
+  }
+  try {
+    return withDirectory(root, ".", subvolumeInfo).id;
+  } finally {
+    close(root);
   }
 }
 

@@ -2,8 +2,14 @@ import { fstatSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { BtmError } from "../../errors.ts";
-import { destroySubvolume, createSnapshot, subvolumeInfo } from "../../sys/btrfs.ts";
-import { identityOf, withDirectory } from "../../sys/directory.ts";
+import {
+  createSnapshot,
+  destroySubvolume,
+  setDefaultSubvolume,
+  SUBVOLUME_INODE,
+  subvolumeInfo,
+} from "../../sys/btrfs.ts";
+import { entriesOf, withDirectory } from "../../sys/directory.ts";
 import {
   AT_FDCWD,
   close,
@@ -17,8 +23,8 @@ import { readMounts } from "../../sys/mounts.ts";
 import { processesOn } from "../../sys/processes.ts";
 import { escapeText, quote } from "../../text.ts";
 import type { Blocker, DriverDeps, RollbackPlan, Snapshot, StepObserver } from "../driver.ts";
-import { Aside, type Journal } from "./aside.ts";
-import type { Place } from "./locate.ts";
+import { Aside, type Journal, nameTaken } from "./aside.ts";
+import { defaultSubvolume, mountOf, type Place } from "./locate.ts";
 import { asideName, ATTRIBUTE, LIVE, undoName } from "./names.ts";
 import { nestedBlockers } from "./nested.ts";
 import { remount } from "./remount.ts";
@@ -30,14 +36,12 @@ export async function planRollback(
   signal: AbortSignal | undefined,
 ): Promise<RollbackPlan> {
   const blockers: Blocker[] = [];
-  let number = 1;
-  try {
-    const aside = Aside.open(place.parent, place.base);
-    number = aside?.nextUndoNumber() ?? 1;
-    aside?.close();
-  } catch (error) {
-    if (!(error instanceof BtmError) || error.code !== "NAME_TAKEN") throw error;
-    blockers.push({ kind: "name-taken", message: error.message, hint: error.hint ?? "" });
+  const aside = Aside.open(place.parent, place.base);
+  const number = aside?.nextUndoNumber() ?? 1;
+  aside?.close();
+  if (aside === undefined && entriesOf(place.parent, (name) => name === asideName(place.base)).length > 0) {
+    const { message, hint = "" } = nameTaken(place.base);
+    blockers.push({ kind: "name-taken", message, hint });
   }
   blockers.push(...nestedBlockers(place, place.base), ...nestedBlockers(place, target.name));
   blockers.push(...mountBlockers(place), ...(await processBlockers(place, signal)));
@@ -92,7 +96,7 @@ export async function rollback(
       // Whoever waits for the lock looks again at what the name leads to, and finds this one locked as well.
       tryLock(staged);
       await step("exchange", () => exchangeNames(aside.fd, stagedName, place.parent, place.base));
-      await finish(place, aside, subvolumeInfo(staged).id, deps.onStep);
+      await finish(place, aside, { number: undo.number, liveId: subvolumeInfo(staged).id }, deps.onStep);
     } finally {
       close(staged);
     }
@@ -110,21 +114,31 @@ export async function recover(place: Place, onStep: StepObserver): Promise<strin
     if (journal === undefined) return [];
     const live = withDirectory(place.parent, place.base, subvolumeInfo);
     if (live.uuid === journal.live) return [await undoUnfinished(aside, journal, onStep)];
-    await finish(place, aside, live.id, onStep);
+    await finish(place, aside, { number: journal.undo, liveId: live.id }, onStep);
     return [`Finished the interrupted rollback to ${journal.height}`];
   } finally {
     aside.close();
   }
 }
 
-/** After the exchange: make it durable, show it at the mount point, forget the journal. */
-async function finish(place: Place, aside: Aside, liveId: bigint, onStep: StepObserver): Promise<void> {
+/** After the exchange: make it durable, show it wherever the old state was shown, forget the journal. */
+async function finish(
+  place: Place,
+  aside: Aside,
+  done: { readonly number: number; readonly liveId: bigint },
+  onStep: StepObserver,
+): Promise<void> {
   const step = stepper(onStep);
   await step("sync again", () => syncFileSystem(place.parent));
+  // A file system that is mounted without subvol= shows its default subvolume, which is named by an id.
+  const old = aside.live(done.number);
+  if (old !== undefined && old.id === (await defaultSubvolume(place))) {
+    await step("set default", () => setDefaultSubvolume(place.parent, done.liveId));
+  }
   const { mount } = place;
   if (mount !== undefined) {
     const shown = withDirectory(AT_FDCWD, mount.mountPoint, (fd) => subvolumeInfo(fd).id);
-    if (shown !== liveId) await remount(mount, volumeRoot(place), liveId, onStep);
+    if (shown !== done.liveId) await remount(mount, volumeRoot(place), done.liveId, onStep);
   }
   await step("clear journal", () => {
     aside.clearJournal();
@@ -158,7 +172,8 @@ async function undoUnfinished(aside: Aside, journal: Journal, onStep: StepObserv
 
 async function processBlockers(place: Place, signal: AbortSignal | undefined): Promise<Blocker[]> {
   const { dev } = withDirectory(place.parent, place.base, (fd) => fstatSync(fd, { bigint: true }));
-  const uses = await processesOn(dev, signal);
+  // Of our own descriptors only those of its root are there for btm's sake.
+  const uses = await processesOn(dev, { ownExcept: SUBVOLUME_INODE, signal });
   return uses.map((use): Blocker => ({
     kind: "process",
     message: `process ${String(use.pid)} (${escapeText(use.command)}) has it in use: ${use.how} ${quote(use.path)}`,
@@ -170,9 +185,7 @@ async function processBlockers(place: Place, signal: AbortSignal | undefined): P
 function mountBlockers(place: Place): Blocker[] {
   const mounts = readMounts();
   const root = volumeRoot(place);
-  const device =
-    mounts.find((mount) => mount.id === withDirectory(place.parent, ".", identityOf).mountId)?.device ??
-    place.mount?.device;
+  const device = mountOf(place)?.device;
   const inside = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`);
   return mounts.flatMap((mount): Blocker[] => {
     if (mount.id === place.mount?.id) return [];
@@ -199,8 +212,7 @@ export function volumeRoot(place: Place): string {
   if (place.mount !== undefined) {
     return place.isStale ? place.mount.root.split("/").slice(0, -3).join("/") + `/${place.base}` : place.mount.root;
   }
-  const mountId = withDirectory(place.parent, ".", identityOf).mountId;
-  const mount = readMounts().find((candidate) => candidate.id === mountId);
+  const mount = mountOf(place);
   if (mount === undefined) return place.path;
   const below = mount.mountPoint === "/" ? place.path : place.path.slice(mount.mountPoint.length);
   return join(mount.root, below);

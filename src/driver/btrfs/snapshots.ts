@@ -22,12 +22,19 @@ export interface FoundSnapshot {
  * "<volume>@<height>" is opened and asked what it is. No privilege, no search of trees, no text of another program.
  *
  * What has been found marked is remembered by the id of its subvolume, which a file system never uses again, so that a
- * due snapshot costs one getdents64 and not a thousand opens. Before anything is destroyed it is looked at afresh.
+ * due snapshot costs one getdents64 and not a thousand opens. Memory is for deciding only: what it says may be out of date
+ * (someone made a snapshot writable, or put a plain directory with the inode of the same number in its place), so whatever
+ * is destroyed is looked at afresh.
  */
 export class SnapshotFinder {
   #marked = new Map<bigint, Snapshot>();
+  /** The live state that the memory was made beside: another file system mounted here has another. */
+  #beside = "";
 
-  async find(place: Place): Promise<Snapshot[]> {
+  /** @param how from memory where there is one, or afresh */
+  async find(place: Place, how: "from-memory" | "afresh"): Promise<Snapshot[]> {
+    if (how === "afresh" || this.#beside !== place.uuid) this.#marked.clear();
+    this.#beside = place.uuid;
     const entries = entriesOf(place.parent, (name) => heightInName(place.base, name) !== undefined);
     const pins = pinsOf(place);
     const marked = new Map<bigint, Snapshot>();
