@@ -1,0 +1,109 @@
+import { closeSync, mkdirSync, openSync } from "node:fs";
+import { join } from "node:path";
+
+import { afterEach, expect, it } from "vitest";
+
+import type { Blocker } from "../../src/index.ts";
+import { failureOf } from "../support/expect-code.ts";
+import { Fixture } from "../support/fixture.ts";
+import type { HolderArgument } from "../support/fixtures/holder.ts";
+import { run } from "../support/run.ts";
+import type { CurrentVolume } from "./driver-contract.ts";
+import { btmOf, grow } from "./helpers.ts";
+
+export function blockerContract(volume: CurrentVolume): void {
+  const undo: (() => Promise<unknown>)[] = [];
+  afterEach(async () => {
+    for (const step of undo.splice(0).reverse()) await step();
+  });
+
+  async function hold(how: HolderArgument["how"]): Promise<Fixture> {
+    const file = join(volume().path, "height");
+    const options = how === "working directory" ? { cwd: volume().path } : {};
+    const holder = new Fixture("holder", { how, file } satisfies HolderArgument, options);
+    undo.push(() => holder.stop());
+    expect(await holder.next()).toBe("ready");
+    return holder;
+  }
+
+  async function mountInside(): Promise<string> {
+    const mountPoint = join(volume().path, "mounted here");
+    mkdirSync(mountPoint);
+    await run("mount", ["-t", "tmpfs", "none", mountPoint]);
+    undo.push(() => run("umount", ["--", mountPoint]));
+    return mountPoint;
+  }
+
+  it.each(["open file", "working directory", "mapped file"] as const)(
+    "a process with a use of the volume (%s) is named, and nothing is changed",
+    async (how) => {
+      const btm = btmOf(volume());
+      await grow(btm, volume(), [0, 10]);
+      const before = volume().everything({ exact: true });
+      const holder = await hold(how);
+      const { message, details } = await failureOf(btm.rollback(0), "BLOCKED");
+      expect(message).toContain(`process ${String(holder.child.pid)} `);
+      expect(message).toContain(how);
+      expect(details["blockers"]).toMatchObject([{ kind: "process" }]);
+      expect(volume().everything({ exact: true })).toEqual(before);
+      await holder.stop();
+      expect(await btm.rollback(0)).toMatchObject({ blockers: [] });
+    },
+  );
+
+  it("the process that calls is named too, when it has a file of the volume open", async () => {
+    const btm = btmOf(volume());
+    await grow(btm, volume(), [0, 10]);
+    const before = volume().everything({ exact: true });
+    const fd = openSync(join(volume().path, "height"), "r+");
+    try {
+      await failureOf(btm.rollback(0), "BLOCKED");
+      expect(volume().everything({ exact: true })).toEqual(before);
+    } finally {
+      closeSync(fd);
+    }
+  });
+
+  it("what is open in a snapshot, or beside the volume, is no blocker", async () => {
+    const btm = btmOf(volume());
+    await grow(btm, volume(), [0, 10]);
+    const holder = new Fixture("holder", {
+      how: "open file",
+      file: join(volume().snapshotPath(0), "height"),
+    } satisfies HolderArgument);
+    undo.push(() => holder.stop());
+    await holder.next();
+    expect(await btm.rollback(0)).toMatchObject({ blockers: [] });
+  });
+
+  it("what lies nested in the volume refuses a snapshot, with its path", async () => {
+    const btm = btmOf(volume());
+    const nested = await volume().nest();
+    const before = volume().everything({ exact: true });
+    const { message } = await failureOf(btm.snapshot(0), "HAS_NESTED_SUBVOLUMES");
+    expect(message).toContain(nested);
+    await failureOf(btm.snapshot(0, { dryRun: true }), "HAS_NESTED_SUBVOLUMES");
+    expect(volume().everything({ exact: true })).toEqual(before);
+  });
+
+  it("all blockers of a rollback are named at once, in the plan as well, and nothing is changed", async () => {
+    const btm = btmOf(volume());
+    await grow(btm, volume(), [0, 10]);
+    const nested = await volume().nest();
+    const holders = [await hold("open file"), await hold("mapped file")];
+    const mountPoint = await mountInside();
+    const before = volume().everything({ exact: true });
+
+    const { message, hint, details } = await failureOf(btm.rollback(0), "BLOCKED");
+    for (const { child } of holders) expect(message).toContain(`process ${String(child.pid)} `);
+    expect(message).toContain(nested);
+    expect(message).toContain(mountPoint.slice(mountPoint.lastIndexOf("/")));
+    expect(hint).toContain("Unmount it first");
+    const blockers = details["blockers"] as Blocker[];
+    expect(blockers.map((blocker) => blocker.kind).sort()).toEqual(["mount", "nested-subvolume", "process", "process"]);
+
+    const plan = await btm.rollback(0, { dryRun: true });
+    expect(plan.blockers).toEqual(blockers);
+    expect(volume().everything({ exact: true })).toEqual(before);
+  });
+}

@@ -1,0 +1,101 @@
+import { expect, it } from "vitest";
+
+import { Btm } from "../../src/index.ts";
+import { failureOf } from "../support/expect-code.ts";
+import type { CurrentVolume } from "./driver-contract.ts";
+import { btmOf, grow, heightsOf, listed } from "./helpers.ts";
+
+export function overlapContract(volume: CurrentVolume): void {
+  it("a signal that has fired stops every call before its first change", async () => {
+    const btm = btmOf(volume());
+    await grow(btm, volume(), [0, 10]);
+    const before = volume().everything({ exact: true });
+    const signal = AbortSignal.abort();
+    const calls = [
+      btm.snapshot(20, { signal }),
+      btm.list({ signal }),
+      btm.rollback(0, { signal }),
+      btm.clean({ signal }),
+      btm.adopt({ signal }),
+      btm.pin(0, { signal }),
+      btm.unpin(0, { signal }),
+    ];
+    for (const call of calls) await failureOf(call, "ABORTED");
+    expect(volume().everything({ exact: true })).toEqual(before);
+  });
+
+  it("a signal in the middle of a clean stops it between two snapshots; the next clean does the rest", async () => {
+    const stop = new AbortController();
+    const onStep = (step: string, when: string): void => {
+      if (step === "destroy" && when === "after") stop.abort();
+    };
+    const btm = new Btm({ volume: volume().path }, { onStep });
+    await grow(btm, volume(), [0, 10, 20]);
+    await failureOf(btm.clean({ signal: stop.signal }), "ABORTED");
+    expect(await listed(btm)).toEqual([10n, 20n]);
+    expect(heightsOf((await btm.clean()).removed)).toEqual([10n, 20n]);
+  });
+
+  it("a snapshot under way is finished, whatever the signal", async () => {
+    const stop = new AbortController();
+    const btm = new Btm({ volume: volume().path, cap: 1 }, { onStep: () => { stop.abort(); } });
+    await btmOf(volume()).snapshot(0);
+    expect(await btm.snapshot(10, { signal: stop.signal })).toMatchObject({ taken: true, pruned: [0n] });
+  });
+
+  it("a rollback under way is finished, whatever the signal", async () => {
+    const stop = new AbortController();
+    const btm = new Btm({ volume: volume().path }, { onStep: () => { stop.abort(); } });
+    await grow(btmOf(volume()), volume(), [0, 10]);
+    expect(await btm.rollback(0, { signal: stop.signal })).toMatchObject({ target: { height: 0n } });
+    expect(volume().read("height")).toBe("0");
+  });
+
+  it("overlapping snapshots, of one btm and of two: every height once, no failure", async () => {
+    const [one, other] = [btmOf(volume()), btmOf(volume())];
+    const heights = [10, 20, 30, 40, 50];
+    const results = await Promise.all(
+      heights.flatMap((height) => [one.snapshot(height), one.snapshot(height), other.snapshot(height)]),
+    );
+    for (const height of heights) {
+      const taken = results.filter((result) => result.height === BigInt(height) && result.taken);
+      // A higher one may come first, and then this one is due no less: the newest at or below it counts.
+      expect(taken, `height ${String(height)}`).toHaveLength(1);
+    }
+    expect(await listed(one)).toEqual(heights.map(BigInt));
+  });
+
+  it("overlapping cleans and snapshots do not fail each other", async () => {
+    const [one, other] = [btmOf(volume()), btmOf(volume())];
+    await grow(one, volume(), [0, 10, 20]);
+    const [cleaned, taken, again] = await Promise.all([one.clean(), other.snapshot(100), other.clean()]);
+    expect([...cleaned.failed, ...again.failed]).toEqual([]);
+    expect(taken.taken).toBe(true);
+    expect((await listed(one)).filter((height) => height !== 100n)).toEqual([]);
+  });
+
+  it("snapshots and lists that overlap rollbacks wait for them, and do not fail", async () => {
+    const [one, other] = [btmOf(volume()), btmOf(volume())];
+    await grow(one, volume(), [0]);
+    for (let height = 10; height < 50; height += 10) {
+      await Promise.all([
+        one.rollback(0),
+        other.snapshot(height),
+        one.list(),
+        other.list(),
+        one.snapshot(height + 1, { force: true }),
+      ]);
+    }
+    expect(await listed(one)).toEqual([0n, 10n, 11n, 20n, 21n, 30n, 31n, 40n, 41n]);
+    for (const number of [1, 2, 3, 4]) expect(volume().everything().join()).toContain(`undo-${String(number)}/live`);
+  });
+
+  it("overlapping rollbacks are done one after the other", async () => {
+    const [one, other] = [btmOf(volume()), btmOf(volume())];
+    await grow(one, volume(), [0, 10]);
+    const results = await Promise.all([one.rollback(0), other.rollback(10), one.rollback(0)]);
+    expect(results.map((result) => result.undo.number).sort()).toEqual([1, 2, 3]);
+    const last = results.find((result) => result.undo.number === 3);
+    expect(volume().read("height")).toBe(String(last?.target.height));
+  });
+}

@@ -1,0 +1,51 @@
+import { type ChildProcess, spawn, type SpawnOptions } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+/** A program of test/support/fixtures in a process of its own. It ends when its standard input does. */
+export class Fixture {
+  readonly child: ChildProcess;
+  readonly #lines: AsyncIterator<string>;
+  readonly #ended: Promise<unknown>;
+  #stderr = "";
+
+  constructor(name: string, argument: unknown, options: Pick<SpawnOptions, "cwd" | "uid" | "gid"> = {}) {
+    const file = fileURLToPath(new URL(`fixtures/${name}.ts`, import.meta.url));
+    this.child = spawn(process.execPath, [file, JSON.stringify(argument)], { ...options, stdio: "pipe" });
+    const { stdout, stderr } = this.child;
+    if (stdout === null || stderr === null) throw new TypeError("No pipes");
+    stderr.setEncoding("utf8").on("data", (text: string) => (this.#stderr += text));
+    this.#lines = createInterface(stdout)[Symbol.asyncIterator]();
+    this.#ended = once(this.child, "close");
+  }
+
+  /** The next line it prints, read as JSON. */
+  async next(): Promise<unknown> {
+    const { value, done } = await this.#lines.next();
+    if (done === true) throw new Error(`The fixture has ended: ${await this.#whatItSaid()}`);
+    return JSON.parse(value);
+  }
+
+  /** Asks it to end, and waits for that. */
+  async stop(): Promise<void> {
+    this.child.stdin?.end();
+    await this.ended();
+  }
+
+  /** Ends it as the kernel ends a process that is out of memory. */
+  async kill(): Promise<void> {
+    this.child.kill("SIGKILL");
+    await this.ended();
+  }
+
+  async ended(): Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }> {
+    await this.#ended;
+    return { code: this.child.exitCode, signal: this.child.signalCode };
+  }
+
+  async #whatItSaid(): Promise<string> {
+    const { code, signal } = await this.ended();
+    return `${String(code ?? signal)} ${this.#stderr}`;
+  }
+}

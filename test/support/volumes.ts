@@ -1,0 +1,102 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+import { BtrfsImage, type ImageOptions } from "./btrfs-image.ts";
+import { manifestOf, type ManifestOptions } from "./manifest.ts";
+import { run } from "./run.ts";
+
+/** A volume of a test, and what the test may do to it behind btm's back. */
+export interface TestVolume {
+  /** What btm is given. */
+  readonly path: string;
+  /** A directory that shows the snapshots and all else that btm keeps of the volume, and nothing besides. */
+  readonly beside: string;
+  write(file: string, text: string): void;
+  read(file: string): string;
+  /** Where a snapshot can be read. */
+  snapshotPath(height: bigint | number): string;
+  /** Where the live state that a rollback moved aside can be read. */
+  undoPath(number: number): string;
+  /** Makes a snapshot as someone without btm would. */
+  snapshotByHand(height: bigint | number, options?: { readonly readOnly?: boolean }): Promise<void>;
+  /** Puts something into the volume that no snapshot of it would hold; returns its path in the volume. */
+  nest(): Promise<string>;
+  /** What the live volume holds. */
+  live(): string[];
+  /** Everything that btm could have changed. */
+  everything(options?: ManifestOptions): string[];
+}
+
+/** Where the contract suite gets its volumes from: one for each kind of file system and layout. */
+export interface VolumeFactory {
+  /** For the name of the suite. */
+  readonly kind: string;
+  open(): Promise<void>;
+  make(): Promise<TestVolume>;
+  close(): Promise<void>;
+}
+
+export interface BtrfsFactoryOptions extends ImageOptions {
+  readonly kind: string;
+  /** Whether the volume is a mount point itself (layout b) or a subvolume in a mounted directory (layout a). */
+  readonly isMounted: boolean;
+  /** The name of the subvolume. */
+  readonly base?: string;
+  /** Directories between the top level and the subvolume. */
+  readonly folder?: string;
+  readonly mountOptions?: readonly string[];
+}
+
+export function btrfsFactory(options: BtrfsFactoryOptions): VolumeFactory {
+  let image: BtrfsImage | undefined;
+  let made = 0;
+  return {
+    kind: options.kind,
+    open: async () => {
+      image = await BtrfsImage.make(options);
+    },
+    make: () => {
+      if (image === undefined) throw new TypeError("The factory is not open");
+      return btrfsVolume(image, `${options.folder ?? "v"}${String(made++)}`, options);
+    },
+    close: async () => image?.dispose(),
+  };
+}
+
+/** A volume alone in a directory of the image. */
+export async function btrfsVolume(
+  image: BtrfsImage,
+  folder: string,
+  options: Pick<BtrfsFactoryOptions, "isMounted" | "base" | "mountOptions">,
+): Promise<TestVolume> {
+  const { isMounted, base = "data", mountOptions = [] } = options;
+  const inTop = await image.makeSubvolume(join(folder, base));
+  const path = isMounted ? await image.mountAt(join("at", folder), join(folder, base), mountOptions) : inTop;
+  return volumeOf(path, inTop);
+}
+
+/** @param inTop the same subvolume, seen through a mount that shows what is beside it */
+export function volumeOf(path: string, inTop: string = path): TestVolume {
+  const snapshotPath = (height: bigint | number): string => `${inTop}@${String(height)}`;
+  return {
+    path,
+    beside: dirname(inTop),
+    write: (file, text) => {
+      mkdirSync(dirname(join(path, file)), { recursive: true });
+      writeFileSync(join(path, file), text);
+    },
+    read: (file) => readFileSync(join(path, file), "utf8"),
+    snapshotPath,
+    undoPath: (number) => join(`${inTop}.btm`, `undo-${String(number)}`, "live"),
+    snapshotByHand: async (height, { readOnly = true } = {}) => {
+      const flag = readOnly ? ["-r"] : [];
+      await run("btrfs", ["subvolume", "snapshot", ...flag, "--", inTop, snapshotPath(height)]);
+    },
+    nest: async () => {
+      await run("btrfs", ["subvolume", "create", "--", join(path, "wallets")]);
+      return "wallets";
+    },
+    live: () => manifestOf(path),
+    everything: (manifestOptions) => manifestOf(dirname(inTop), manifestOptions),
+  };
+}
