@@ -251,15 +251,16 @@ export class Btm {
     return (await this.#driver).open(this.cfg.volume);
   }
 
-  /** Locks the volume and finishes what was interrupted; when there was something, the volume is opened afresh. */
+  /** Locks the volume and finishes what was interrupted; when either changed the volume, it is opened afresh. */
   async #lock(held: Held, signal: AbortSignal | undefined): Promise<string[]> {
-    await held.volume.lock(this.cfg.lockTimeoutMs, signal);
-    const recovered = await held.volume.recover();
-    if (recovered.length > 0) {
+    const recovered: string[] = [];
+    for (;;) {
+      const isCurrent = await held.volume.lock(this.cfg.lockTimeoutMs, signal);
+      const done = isCurrent ? await held.volume.recover() : [];
+      recovered.push(...done);
+      if (isCurrent && done.length === 0) return recovered;
       await this.#reopen(held);
-      await held.volume.lock(this.cfg.lockTimeoutMs, signal);
     }
-    return recovered;
   }
 
   async #reopen(held: Held): Promise<void> {

@@ -85,9 +85,10 @@ export interface Volume {
   /**
    * Waits until no other process changes the volume, and keeps others from doing so until close.
    *
+   * @returns false when another process rolled the volume back since it was opened: then it must be opened afresh
    * @throws BtmError LOCKED after the timeout
    */
-  lock(timeoutMs: number, signal?: AbortSignal): Promise<void>;
+  lock(timeoutMs: number, signal?: AbortSignal): Promise<boolean>;
 
   /** Finishes or undoes what a killed process or a power cut left half done; says what it did. Needs the lock. */
   recover(): Promise<string[]>;

@@ -8,7 +8,7 @@ import type { Blocker, DestroyOutcome, Driver, DriverDeps, RollbackPlan, Snapsho
 import type { Mark } from "../mark.ts";
 import { Aside } from "./aside.ts";
 import { explain, explained } from "./failure.ts";
-import { locate, type Place } from "./locate.ts";
+import { isCurrent, locate, type Place } from "./locate.ts";
 import { lockVolume } from "./lock.ts";
 import { ATTRIBUTE, snapshotName } from "./names.ts";
 import { nestedBlockers } from "./nested.ts";
@@ -49,10 +49,11 @@ class BtrfsVolume implements Volume {
     return explained(`list the snapshots of ${quote(this.name)}`, () => this.#finder.find(this.#place, how));
   }
 
-  async lock(timeoutMs: number, signal?: AbortSignal): Promise<void> {
-    this.#lock ??= await explained(`lock the volume ${quote(this.name)}`, () =>
-      lockVolume(this.#place, timeoutMs, signal),
-    );
+  async lock(timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
+    return explained(`lock the volume ${quote(this.name)}`, async () => {
+      this.#lock ??= await lockVolume(this.#place, timeoutMs, signal);
+      return isCurrent(this.#place);
+    });
   }
 
   recover(): Promise<string[]> {

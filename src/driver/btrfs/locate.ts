@@ -190,6 +190,12 @@ async function openTopLevel(path: string, mount: Mount): Promise<number> {
   }
 }
 
+/** Whether the place is as it was found: another btm may have rolled the volume back meanwhile. */
+export function isCurrent(place: Place): boolean {
+  if (withDirectory(place.parent, place.base, subvolumeInfo).uuid !== place.uuid) return false;
+  return place.mount === undefined || withDirectory(AT_FDCWD, place.path, identityOf).mountId === place.mount.id;
+}
+
 /** The mount through which the volume or what lies beside it is seen. */
 export function mountOf(place: Place): Mount | undefined {
   if (place.mount !== undefined) return place.mount;
