@@ -1,7 +1,6 @@
 import { basename } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 
-import { due } from "../../src/index.ts";
+import { mine, takeSnapshots } from "./chain.ts";
 import { makeVolume } from "./image.ts";
 import { Litecoind, type Tip } from "./litecoind.ts";
 import { run, type Stage } from "./run.ts";
@@ -9,7 +8,6 @@ import { agreed, heading, printed, say, typed } from "./say.ts";
 
 const ITV = 50;
 const LAST_BLOCK = 520;
-const BLOCK_TIME_MS = 10;
 /** In the middle, and between two snapshots. */
 const WANTED = 333;
 /** So few that no interval is entered that has a snapshot of the other timeline. */
@@ -45,7 +43,20 @@ export async function tell(bareStage: Stage, options: StoryOptions): Promise<voi
     say("It is not asked to write its state to the disk before a snapshot, so this cannot end well.");
   }
   typed(`btm snapshot -s HEIGHT --itv ${String(ITV)}`);
-  const [snapshots] = await Promise.all([takeSnapshots(stage, options, node), mine(stage, node)]);
+  const [snapshots] = await Promise.all([
+    takeSnapshots(stage, node, {
+      ...options,
+      itv: ITV,
+      until: LAST_BLOCK,
+      onTaken: ({ tip, tookMs, chainHeight }) => {
+        const name = `${basename(volume)}@${String(tip.height)}`.padEnd(14);
+        printed(
+          `${name}  taken in ${tookMs.toFixed(0).padStart(3)} ms, the chain is at ${String(chainHeight)} by then`,
+        );
+      },
+    }),
+    mine(stage, node, LAST_BLOCK),
+  ]);
   await btm("list");
 
   heading(`Back to block ${String(WANTED)}`);
@@ -71,33 +82,6 @@ export async function tell(bareStage: Stage, options: StoryOptions): Promise<voi
   say("Nothing was thrown away: what was live before each of the two rollbacks is kept beside the volume.");
   typed(`ls ${volume}.btm`);
   printed((await run(stage, "ls", `${volume}.btm`)).stdout);
-}
-
-/** One block after another, as a network would make them, only faster. */
-async function mine(stage: Stage, node: Litecoind): Promise<void> {
-  for (let height = 1; height <= LAST_BLOCK; height++) {
-    await node.mine(1);
-    await sleep(BLOCK_TIME_MS, undefined, { signal: stage.signal });
-  }
-}
-
-/** Follows the chain while it grows, and gives the blocks at which snapshots were taken. */
-async function takeSnapshots(stage: Stage, { btm, flushes }: StoryOptions, node: Litecoind): Promise<Tip[]> {
-  const taken: Tip[] = [];
-  for (let height = 0; height < LAST_BLOCK; height = await node.waitFor(height + 1)) {
-    const last = taken.at(-1);
-    if (!due(BigInt(height), last && BigInt(last.height), BigInt(ITV))) continue;
-    // The snapshot is named by the block that stands on the disk, not by the one that the node has come to meanwhile.
-    const tip = flushes ? await node.flush() : await node.tip();
-    const start = performance.now();
-    await run(stage, btm, "snapshot", "-s", String(tip.height), "--itv", String(ITV));
-    const tookMs = performance.now() - start;
-    taken.push(tip);
-    const name = `${basename(stage.env["BTM_VOLUME"] ?? "")}@${String(tip.height)}`;
-    const { height: now } = await node.tip();
-    printed(`${name.padEnd(14)}  taken in ${tookMs.toFixed(0).padStart(3)} ms, the chain is at ${String(now)} by then`);
-  }
-  return taken;
 }
 
 function nearestBelow(tips: readonly Tip[], height: number): Tip {

@@ -1,0 +1,46 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, realpath } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+
+import { mine, takeSnapshots } from "../../../tools/demo/chain.ts";
+import { FOLDER_PREFIX, startWatchdog } from "../../../tools/demo/cleanup.ts";
+import { makeVolume } from "../../../tools/demo/image.ts";
+import { Litecoind } from "../../../tools/demo/litecoind.ts";
+import { run, type Stage } from "../../../tools/demo/run.ts";
+
+const BTM = join(import.meta.dirname, "../../../build/btm");
+const BLOCKS = 480;
+const ITV = 24;
+
+/** In a folder of its own, which is cleared away at the end of the test. */
+async function makeStage(): Promise<Stage> {
+  const folder = join(await realpath(tmpdir()), FOLDER_PREFIX + randomBytes(6).toString("hex"));
+  const watchdog = startWatchdog(folder);
+  onTestFinished(async () => {
+    expect(await watchdog.clearAway()).toBe(true);
+  });
+  await mkdir(folder);
+  const bare: Stage = { folder, signal: new AbortController().signal, env: {} };
+  return { ...bare, env: { BTM_VOLUME: await makeVolume(bare, "blockchain") } };
+}
+
+test("a node starts from each of 20 snapshots taken while it mined, at exactly its height, newest to oldest and back", async () => {
+  const stage = await makeStage();
+  const volume = stage.env["BTM_VOLUME"] ?? "";
+  const miner = await Litecoind.start(stage, volume);
+  const [tips] = await Promise.all([
+    takeSnapshots(stage, miner, { btm: BTM, flushes: true, itv: ITV, until: BLOCKS }),
+    mine(stage, miner, BLOCKS),
+  ]);
+  await miner.stop();
+  expect(tips).toHaveLength(20);
+
+  for (const tip of [...tips.toReversed(), ...tips.slice(-1)]) {
+    await run(stage, BTM, "rollback", "-s", String(tip.height), "--strict");
+    const node = await Litecoind.start(stage, volume);
+    expect(await node.tip()).toEqual(tip);
+    await node.stop();
+  }
+}, 180_000);

@@ -1,0 +1,139 @@
+/**
+ * The demo on a real chain, as "make demo" runs it, and the ways in which it can end early. It needs root, the kernel's
+ * Btrfs, litecoind and build/btm, and says so where one is missing.
+ */
+import { expect, test, type TestContext } from "vitest";
+
+import { Demo, type DemoOptions } from "./demo-run.ts";
+
+const TIMEOUT_MS = 120_000;
+
+// Of the context of the test: with concurrent tests the global function does not know which one it is called in.
+async function startDemo({ onTestFinished }: TestContext, options: DemoOptions = {}): Promise<Demo> {
+  const demo = await Demo.start(options);
+  onTestFinished(() => demo.dispose());
+  return demo;
+}
+
+test.concurrent(
+  "a node put back to the nearest snapshot, and forwards again, says the heights that btm says",
+  async (context) => {
+    const demo = await startDemo(context);
+    expect(await demo.ended, demo.output).toEqual({ status: 0, signal: null });
+    const { output } = demo;
+
+    const taken = [...output.matchAll(/blockchain@(\d+) +taken in/g)].map(([, height]) => Number(height));
+    const target = Math.max(...taken.filter((height) => height <= 333));
+    expect(taken.length, "a snapshot of 0, and one for each of ten intervals").toBe(11);
+    expect(output).toContain(`to ${target}, the nearest below 333`);
+
+    const agreed = [...output.matchAll(/agreed {2}height (\d+), block [0-9a-f]{64}/g)].map(([, height]) =>
+      Number(height),
+    );
+    expect(agreed).toEqual([target, Math.max(...taken)]);
+    expect(output).toContain("blockchain.btm/undo-1/live");
+    expect(output).toMatch(/Everything agreed, and nothing is left behind \(\d+ s\)\.\n$/);
+    expect(output, "no colours where there is no terminal").not.toContain("\u001b");
+    expect(await demo.leftovers()).toEqual([]);
+  },
+  TIMEOUT_MS,
+);
+
+test.concurrent(
+  "a node that did not write its state before the snapshots comes back at 0, and the demo fails",
+  async (context) => {
+    const demo = await startDemo(context, { env: { BTM_DEMO_NO_FLUSH: "1" } });
+    expect(await demo.ended, demo.output).toEqual({ status: 1, signal: null });
+    expect(demo.output).toMatch(
+      /FAILED {2}The node does not stand where its disk was put\.\n {2}expected {3}height 3\d\d, block [0-9a-f]{64}\n {2}node says {2}height 0, block [0-9a-f]{64}\n$/,
+    );
+    expect(demo.output).not.toContain("Everything agreed");
+    expect(await demo.leftovers()).toEqual([]);
+  },
+  TIMEOUT_MS,
+);
+
+const moments = [
+  ["the image is made", /^A disk for a node$/m],
+  ["the image is mounted and the node starts", /export BTM_VOLUME/],
+  ["the node mines", /blockchain@100 /],
+  ["the node is stopped for the rollback", /the disk put back/],
+  ["btm rolls back", /\$ btm rollback -s/],
+] as const;
+
+for (const [moment, pattern] of moments) {
+  test.concurrent(
+    `Ctrl-C while ${moment} leaves nothing behind`,
+    async (context) => {
+      const demo = await startDemo(context);
+      await demo.prints(pattern);
+      demo.kill("SIGINT");
+      expect(await demo.ended, demo.output).toEqual({ status: null, signal: "SIGINT" });
+      expect(demo.output).toContain("Interrupted (SIGINT): clearing away.");
+      expect(demo.output).not.toContain("FAILED");
+      expect(await demo.leftovers()).toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
+
+  test.concurrent(
+    `kill -9 of the demo while ${moment} leaves nothing behind`,
+    async (context) => {
+      const demo = await startDemo(context);
+      await demo.prints(pattern);
+      demo.kill("SIGKILL");
+      expect(await demo.ended, demo.output).toEqual({ status: null, signal: "SIGKILL" });
+      // Nobody is left to wait for the watchdog.
+      expect(await demo.leftovers({ patienceMs: 30_000 })).toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
+}
+
+for (const signal of ["SIGINT", "SIGKILL"] as const) {
+  test.concurrent(
+    `${signal} while the demo clears away leaves nothing behind`,
+    async (context) => {
+      const demo = await startDemo(context);
+      await demo.prints(/unmounted and removed/);
+      demo.kill(signal);
+      // It may have been over before, so how it ended says nothing.
+      await demo.ended;
+      expect(await demo.leftovers({ patienceMs: 30_000 })).toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
+}
+
+for (const signal of ["SIGTERM", "SIGHUP"] as const) {
+  test.concurrent(
+    `${signal} leaves nothing behind`,
+    async (context) => {
+      const demo = await startDemo(context);
+      await demo.prints(/blockchain@50 /);
+      demo.kill(signal);
+      expect(await demo.ended, demo.output).toEqual({ status: null, signal });
+      expect(await demo.leftovers()).toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
+}
+
+test.concurrent(
+  "a reader that goes away ends the demo, and leaves nothing behind",
+  async (context) => {
+    const demo = await startDemo(context);
+    await demo.prints(/blockchain@50 /);
+    demo.hangUp();
+    expect(await demo.ended, demo.output).toEqual({ status: 1, signal: null });
+    expect(await demo.leftovers()).toEqual([]);
+  },
+  TIMEOUT_MS,
+);
+
+test.concurrent("without the executable it says what to do, and makes nothing", async (context) => {
+  const demo = await startDemo(context, { args: ["/nonexistent/btm"] });
+  expect(await demo.ended).toEqual({ status: 1, signal: null });
+  expect(demo.output).toContain("- btm itself, at /nonexistent/btm\n    Build it: make\n");
+  expect(await demo.leftovers()).toEqual([]);
+});
