@@ -3,7 +3,7 @@ import { driverFor } from "./driver/detect.ts";
 import type { Blocker, DestroyOutcome, Driver, DriverDeps, Snapshot, Volume } from "./driver/driver.ts";
 import { BtmError, throwIfAborted } from "./errors.ts";
 import { due, type Height, type HeightInput, parseHeight } from "./height.ts";
-import { type Candidate, decide } from "./retention/retention.ts";
+import { decide } from "./retention/retention.ts";
 import type {
   AdoptResult,
   BtmDeps,
@@ -50,39 +50,35 @@ export class Btm {
    * const { taken, reason } = await btm.snapshot(11n);
    */
   async snapshot(height: HeightInput, options: SnapshotOptions = {}): Promise<SnapshotResult> {
-    const { force = false, prune = true, dryRun = false, signal } = options;
+    const { dryRun = false, signal } = options;
     const at = parseHeight(height);
+    const plan = (seen: readonly Snapshot[]): SnapshotPlan => this.#planSnapshot(at, options, seen);
+    const answer = ({ taken, reason, last }: SnapshotPlan, rest: Partial<SnapshotResult> = {}): SnapshotResult => {
+      return { taken, height: at, reason, last, pruned: [], failed: [], recovered: [], dryRun, ...rest };
+    };
     return this.#withVolume(signal, async (held) => {
-      // Most blocks are not due: they are answered without the lock, so they never wait for one.
-      let seen = await held.volume.snapshots("from-memory");
-      if (dryRun || this.#judge(at, force, seen).reason === "exists") seen = await held.volume.snapshots();
-      const glance = this.#judge(at, force, seen);
-      const base = { height: at, pruned: [], failed: [], recovered: [], dryRun } as const;
-      if (!isReasonToTake(glance.reason)) return { ...base, ...glance, taken: false };
       if (dryRun) {
-        await refuseIncomplete(held.volume, at);
-        const planned = prune ? this.#excess(at, [...seen.filter(isOurs), { height: at, pinned: false }]) : [];
-        return { ...base, ...glance, taken: true, pruned: planned.map((snapshot) => snapshot.height) };
+        const planned = plan(await held.volume.snapshots());
+        if (planned.taken) await refuseIncomplete(held.volume, at);
+        return answer(planned, { pruned: planned.excess.map((snapshot) => snapshot.height) });
+      }
+      // Most blocks are not due: while another btm has the lock they are answered without it.
+      if (!held.volume.tryLock()) {
+        const glance = plan(await held.volume.snapshots());
+        if (!glance.taken) return answer(glance);
       }
       const recovered = await this.#lock(held, signal);
       const { volume } = held;
-      const { reason, last } = this.#judge(at, force, await volume.snapshots("from-memory"));
-      if (!isReasonToTake(reason)) return { ...base, reason, last, recovered, taken: false };
+      let planned = plan(await volume.snapshots("from-memory"));
+      if (planned.reason === "exists") planned = plan(await volume.snapshots());
+      if (!planned.taken) return answer(planned, { recovered });
       await refuseIncomplete(volume, at);
       throwIfAborted(signal);
-      const taken = await volume.create(at);
+      if (!(await volume.create(at))) return answer({ ...planned, taken: false, reason: "exists" }, { recovered });
       // Thinning comes after a success only, and a failure of it does not undo that.
-      const excess = taken && prune ? this.#excess(at, (await volume.snapshots("from-memory")).filter(isOurs)) : [];
-      const outcomes = await volume.destroy(excess);
-      return {
-        ...base,
-        taken,
-        reason: taken ? reason : "exists",
-        last,
-        recovered,
-        pruned: outcomes.flatMap((outcome) => (outcome.error === undefined ? [outcome.snapshot.height] : [])),
-        failed: failuresOf(outcomes),
-      };
+      const outcomes = await volume.destroy(planned.excess);
+      const pruned = outcomes.flatMap(({ snapshot, error }) => (error === undefined ? [snapshot.height] : []));
+      return answer(planned, { recovered, pruned, failed: failuresOf(outcomes) });
     });
   }
 
@@ -300,21 +296,21 @@ export class Btm {
     return { plan, recovered };
   }
 
-  #judge(
-    at: Height,
-    force: boolean,
-    snapshots: readonly Snapshot[],
-  ): { reason: SnapshotResult["reason"]; last: Height | undefined } {
-    const last = snapshots.findLast((snapshot) => isOurs(snapshot) && snapshot.height <= at)?.height;
-    if (snapshots.some((snapshot) => snapshot.height === at)) return { reason: "exists", last };
-    if (force) return { reason: "forced", last };
-    return { reason: due(at, last, this.cfg.itv) ? "due" : "not-due", last };
+  #planSnapshot(at: Height, { force = false, prune = true }: SnapshotOptions, seen: readonly Snapshot[]): SnapshotPlan {
+    const { itv, algo, cap } = this.cfg;
+    const ours = seen.filter(isOurs);
+    const last = ours.findLast((snapshot) => snapshot.height <= at)?.height;
+    if (seen.some((snapshot) => snapshot.height === at)) return { taken: false, reason: "exists", last, excess: [] };
+    if (!force && !due(at, last, itv)) return { taken: false, reason: "not-due", last, excess: [] };
+    const decisions = prune ? decide(algo, [...ours, { height: at, pinned: false }], { head: at, cap }) : [];
+    const excess = ours.filter((_, i) => decisions[i]?.keep === false);
+    return { taken: true, reason: force ? "forced" : "due", last, excess };
   }
+}
 
-  #excess<T extends Candidate>(head: Height, snapshots: readonly T[]): T[] {
-    const { algo, cap } = this.cfg;
-    return decide(algo, snapshots, { head, cap }).flatMap((decision) => (decision.keep ? [] : [decision.snapshot]));
-  }
+interface SnapshotPlan extends Pick<SnapshotResult, "taken" | "reason" | "last"> {
+  /** What cap demands to go once it is taken. */
+  readonly excess: readonly Snapshot[];
 }
 
 /** A volume that may be opened afresh in the middle of a call. */
@@ -324,10 +320,6 @@ interface Held {
 
 function isOurs(snapshot: Pick<Snapshot, "mark">): boolean {
   return snapshot.mark !== undefined;
-}
-
-function isReasonToTake(reason: SnapshotResult["reason"]): boolean {
-  return reason === "due" || reason === "forced";
 }
 
 function sameSnapshots(a: readonly Snapshot[], b: readonly Snapshot[]): boolean {

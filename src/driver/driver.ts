@@ -82,6 +82,9 @@ export interface Volume {
    */
   snapshots(how?: "from-memory" | "afresh"): Promise<Snapshot[]>;
 
+  /** Takes the lock when nobody has it. It counts only once {@link lock} has said that the volume is as it was opened. */
+  tryLock(): boolean;
+
   /**
    * Waits until no other process changes the volume, and keeps others from doing so until close.
    *

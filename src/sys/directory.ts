@@ -11,11 +11,11 @@ export interface Entry {
  * The entries of an open directory for which `wanted` says yes, without "." and "..". One getdents64(2) returns some 1,500
  * of them with their inodes, which readdir of the platform does not tell.
  */
-export function entriesOf(fd: number, wanted: (name: string) => boolean): Entry[] {
+export async function entriesOf(fd: number, wanted: (name: string) => boolean): Promise<Entry[]> {
   const entries: Entry[] = [];
   const buffer = Buffer.allocUnsafe(65_536);
   rewind(fd);
-  for (let length = getdents(fd, buffer); length > 0; length = getdents(fd, buffer)) {
+  for (let length = await getdents(fd, buffer); length > 0; length = await getdents(fd, buffer)) {
     // struct linux_dirent64: u64 inode, s64 offset, u16 record length, u8 type, the name with its NUL
     for (let at = 0; at < length; at += buffer.readUInt16LE(at + 16)) {
       const name = buffer.toString("utf8", at + 19, buffer.indexOf(0, at + 19));

@@ -122,9 +122,13 @@ export function exchangeNames(directoryA: number, a: string, directoryB: number,
   return checkAsync("renameat2", cRenameat2, directoryA, a, directoryB, b, RENAME_EXCHANGE);
 }
 
-/** Fills the buffer with struct linux_dirent64 records from where the descriptor stands; 0 at the end. */
-export function getdents(fd: number, buffer: Uint8Array): number {
-  return check("getdents64", cGetdents64(fd, buffer, buffer.byteLength));
+/**
+ * Fills the buffer with struct linux_dirent64 records from where the descriptor stands; 0 at the end. Asynchronous: a
+ * snapshot holds the lock of the directory it is made in until its commit is on disk, and reading the directory waits for
+ * that (measured: 390 ms with 384 MB of dirty data).
+ */
+export function getdents(fd: number, buffer: Uint8Array): Promise<number> {
+  return checkAsync("getdents64", cGetdents64, fd, buffer, buffer.byteLength);
 }
 
 export function rewind(fd: number): void {
@@ -179,15 +183,16 @@ export function getAttribute(fd: number, name: string): string | undefined {
 
 const attribute = Buffer.alloc(4096);
 
-export function setAttribute(fd: number, name: string, value: string): void {
+/** Asynchronous: what changes metadata joins a transaction, and waits while one is being committed. */
+export async function setAttribute(fd: number, name: string, value: string): Promise<void> {
   const bytes = Buffer.from(value);
-  check("fsetxattr", cFsetxattr(fd, name, bytes, bytes.byteLength, 0));
+  await checkAsync("fsetxattr", cFsetxattr, fd, name, bytes, bytes.byteLength, 0);
 }
 
 /** Removes an extended attribute; nothing happens when there is none. */
-export function removeAttribute(fd: number, name: string): void {
+export async function removeAttribute(fd: number, name: string): Promise<void> {
   try {
-    check("fremovexattr", cFremovexattr(fd, name));
+    await checkAsync("fremovexattr", cFremovexattr, fd, name);
   } catch (error) {
     if (!isErrno(error, "ENODATA")) throw error;
   }

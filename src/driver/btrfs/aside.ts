@@ -65,7 +65,7 @@ export class Aside {
   }
 
   /** Undefined when there is none; also when something that btm did not make has its name, which then is none of ours. */
-  static open(parent: number, base: string): Aside | undefined {
+  static async open(parent: number, base: string): Promise<Aside | undefined> {
     let fd: number;
     try {
       fd = openDirectoryAt(parent, asideName(base));
@@ -75,13 +75,13 @@ export class Aside {
     }
     const isOurs = parseStored(asideForm, getAttribute(fd, ATTRIBUTE.mark))?.aside === base;
     // Without a mark but empty: made by us and interrupted before the mark, or as good as that.
-    if (isOurs || entriesOf(fd, () => true).length === 0) return new Aside(fd);
+    if (isOurs || (await entriesOf(fd, () => true)).length === 0) return new Aside(fd);
     close(fd);
     return undefined;
   }
 
   /** Opens it, made and marked when it is not there yet. @throws BtmError NAME_TAKEN when the name is another's */
-  static make(parent: number, base: string, onStep: StepObserver): Aside {
+  static async make(parent: number, base: string, onStep: StepObserver): Promise<Aside> {
     try {
       onStep("make aside", "before");
       // Its pins are for all to see, what is in the undo points is not.
@@ -90,11 +90,11 @@ export class Aside {
     } catch (error) {
       if (!isErrno(error, "EEXIST")) throw error;
     }
-    const aside = Aside.open(parent, base);
+    const aside = await Aside.open(parent, base);
     if (aside === undefined) throw nameTaken(base);
     if (getAttribute(aside.fd, ATTRIBUTE.mark) === undefined) {
       onStep("mark aside", "before");
-      setAttribute(aside.fd, ATTRIBUTE.mark, JSON.stringify({ btm: 1, aside: base }));
+      await setAttribute(aside.fd, ATTRIBUTE.mark, JSON.stringify({ btm: 1, aside: base }));
       onStep("mark aside", "after");
     }
     return aside;
@@ -108,23 +108,24 @@ export class Aside {
     return parseStored(journalForm, getAttribute(this.fd, ATTRIBUTE.journal));
   }
 
-  writeJournal(journal: Journal): void {
-    setAttribute(this.fd, ATTRIBUTE.journal, JSON.stringify(journal));
+  writeJournal(journal: Journal): Promise<void> {
+    return setAttribute(this.fd, ATTRIBUTE.journal, JSON.stringify(journal));
   }
 
-  clearJournal(): void {
-    removeAttribute(this.fd, ATTRIBUTE.journal);
+  clearJournal(): Promise<void> {
+    return removeAttribute(this.fd, ATTRIBUTE.journal);
   }
 
-  nextUndoNumber(): number {
-    return 1 + entriesOf(this.fd, () => true).reduce((max, entry) => Math.max(max, undoNumber(entry.name) ?? 0), 0);
+  async nextUndoNumber(): Promise<number> {
+    const entries = await entriesOf(this.fd, (name) => undoNumber(name) !== undefined);
+    return 1 + Math.max(0, ...entries.map((entry) => undoNumber(entry.name) ?? 0));
   }
 
-  makeUndo(record: UndoRecord): void {
+  async makeUndo(record: UndoRecord): Promise<void> {
     makeDirectoryAt(this.fd, undoName(record.number), 0o700);
-    withDirectory(this.fd, undoName(record.number), (fd) => {
-      setAttribute(fd, ATTRIBUTE.undo, JSON.stringify(record));
-    });
+    await withDirectory(this.fd, undoName(record.number), (fd) =>
+      setAttribute(fd, ATTRIBUTE.undo, JSON.stringify(record)),
+    );
   }
 
   /** Removes the empty directory of an undo point; nothing happens when there is none. */
@@ -152,10 +153,9 @@ export class Aside {
     return new Map(names.map((name) => [name.slice(ATTRIBUTE.pinPrefix.length), getAttribute(this.fd, name) ?? ""]));
   }
 
-  setPin(height: bigint, uuid: string | undefined): void {
+  setPin(height: bigint, uuid: string | undefined): Promise<void> {
     const name = `${ATTRIBUTE.pinPrefix}${String(height)}`;
-    if (uuid === undefined) removeAttribute(this.fd, name);
-    else setAttribute(this.fd, name, uuid);
+    return uuid === undefined ? removeAttribute(this.fd, name) : setAttribute(this.fd, name, uuid);
   }
 }
 

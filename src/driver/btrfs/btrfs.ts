@@ -1,7 +1,7 @@
 import { BtmError, throwIfAborted } from "../../errors.ts";
 import { createSnapshot, destroySubvolume, setReadOnly, subvolumeInfo } from "../../sys/btrfs.ts";
 import { withDirectory } from "../../sys/directory.ts";
-import { close, isErrno, removeAttribute, setAttribute, SystemCallError } from "../../sys/libc.ts";
+import { close, getAttribute, isErrno, removeAttribute, setAttribute, SystemCallError } from "../../sys/libc.ts";
 import type { Height } from "../../height.ts";
 import { quote } from "../../text.ts";
 import type { Blocker, DestroyOutcome, Driver, DriverDeps, RollbackPlan, Snapshot, Volume } from "../driver.ts";
@@ -9,7 +9,7 @@ import type { Mark } from "../mark.ts";
 import { Aside } from "./aside.ts";
 import { explain, explained } from "./failure.ts";
 import { isCurrent, locate, type Place } from "./locate.ts";
-import { lockVolume } from "./lock.ts";
+import { lockVolume, tryLockVolume } from "./lock.ts";
 import { ATTRIBUTE, snapshotName } from "./names.ts";
 import { nestedBlockers } from "./nested.ts";
 import { planRollback, recover, rollback } from "./rollback.ts";
@@ -49,6 +49,11 @@ class BtrfsVolume implements Volume {
     return explained(`list the snapshots of ${quote(this.name)}`, () => this.#finder.find(this.#place, how));
   }
 
+  tryLock(): boolean {
+    this.#lock ??= tryLockVolume(this.#place);
+    return this.#lock !== undefined;
+  }
+
   async lock(timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
     return explained(`lock the volume ${quote(this.name)}`, async () => {
       this.#lock ??= await lockVolume(this.#place, timeoutMs, signal);
@@ -57,7 +62,17 @@ class BtrfsVolume implements Volume {
   }
 
   recover(): Promise<string[]> {
-    return explained(`recover the volume ${quote(this.name)}`, () => recover(this.#place, this.#deps.onStep));
+    return explained(`recover the volume ${quote(this.name)}`, async () => {
+      await this.#clearStrayMark();
+      return recover(this.#place, this.#deps.onStep);
+    });
+  }
+
+  /** Killed while it took a snapshot, btm leaves the mark on the live root, where a snapshot made by hand would find it. */
+  async #clearStrayMark(): Promise<void> {
+    await withDirectory(this.#place.parent, this.#place.base, async (root) => {
+      if (getAttribute(root, ATTRIBUTE.mark) !== undefined) await this.#step("clear stray mark", () => clearMark(root));
+    });
   }
 
   snapshotBlockers(): Promise<Blocker[]> {
@@ -74,9 +89,7 @@ class BtrfsVolume implements Volume {
     return explained(`take the snapshot ${quote(name)}`, () =>
       withDirectory(parent, base, async (root) => {
         const mark: Mark = { btm: 1, height: String(height), volume: base, origin: subvolumeInfo(root).uuid };
-        await this.#step("set mark", () => {
-          setAttribute(root, ATTRIBUTE.mark, JSON.stringify(mark));
-        });
+        await this.#step("set mark", () => setAttribute(root, ATTRIBUTE.mark, JSON.stringify(mark)));
         try {
           await this.#step("snapshot", () => createSnapshot(parent, name, root, { readOnly: true }));
           return true;
@@ -92,9 +105,7 @@ class BtrfsVolume implements Volume {
             },
           );
         } finally {
-          await this.#step("clear mark", () => {
-            clearMark(root);
-          });
+          await this.#step("clear mark", () => clearMark(root));
         }
       }),
     );
@@ -167,19 +178,19 @@ class BtrfsVolume implements Volume {
           adopted: true,
         };
         if (info.readOnly) await this.#step("make writable", () => setReadOnly(fd, false));
-        await this.#step("set mark", () => {
-          setAttribute(fd, ATTRIBUTE.mark, JSON.stringify(mark));
-        });
+        await this.#step("set mark", () => setAttribute(fd, ATTRIBUTE.mark, JSON.stringify(mark)));
         await this.#step("make read-only", () => setReadOnly(fd, true));
       }),
     );
   }
 
   setPinned(snapshot: Snapshot, pinned: boolean): Promise<void> {
-    return explained(`pin or unpin the snapshot ${quote(snapshot.name)}`, () => {
-      const aside = Aside.make(this.#place.parent, this.#place.base, this.#deps.onStep);
+    return explained(`pin or unpin the snapshot ${quote(snapshot.name)}`, async () => {
+      const aside = await Aside.make(this.#place.parent, this.#place.base, this.#deps.onStep);
       try {
-        aside.setPin(snapshot.height, pinned ? snapshot.uuid : undefined);
+        await this.#step(pinned ? "pin" : "unpin", () =>
+          aside.setPin(snapshot.height, pinned ? snapshot.uuid : undefined),
+        );
       } finally {
         aside.close();
       }
@@ -202,9 +213,9 @@ class BtrfsVolume implements Volume {
   }
 }
 
-function clearMark(root: number): void {
+async function clearMark(root: number): Promise<void> {
   try {
-    removeAttribute(root, ATTRIBUTE.mark);
+    await removeAttribute(root, ATTRIBUTE.mark);
   } catch (error) {
     // On a full disk it may stay: it names a height and an origin, so it counts nowhere but where it was sealed. The
     // snapshot that was taken is not worth less for it.

@@ -1,7 +1,7 @@
 import { realpath, stat, statfs } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 
-import { BtmError, isBtmError } from "../../errors.ts";
+import { BtmError, type BtmErrorCode, isBtmError } from "../../errors.ts";
 import { quote } from "../../text.ts";
 import { BTRFS_SUPER_MAGIC, SUBVOLUME_INODE, subvolumeInfo, TOP_LEVEL_ID } from "../../sys/btrfs.ts";
 import { identityOf, isSameFile, withDirectory } from "../../sys/directory.ts";
@@ -39,9 +39,28 @@ export interface Place {
  * siblings, and is refused.
  */
 export async function locate(volume: string): Promise<Place> {
-  const path = checkVolumeName(await resolveVolume(volume));
   try {
-    return withDirectory(AT_FDCWD, path, (root) => {
+    return await find(volume);
+  } catch (error) {
+    // A rollback that was killed between unmounting and mounting is finished first, then the volume is there.
+    const isGone = isBtmError(error) && UNMOUNTED.has(error.code);
+    if (!isGone || !(await finishRemount(volume))) throw error;
+    return find(volume);
+  }
+}
+
+/** What the mount point of a volume that is not mounted may look like. */
+const UNMOUNTED: ReadonlySet<BtmErrorCode> = new Set([
+  "VOLUME_MISSING",
+  "NOT_BTRFS",
+  "NOT_A_SUBVOLUME",
+  "IS_TOP_LEVEL",
+]);
+
+async function find(volume: string): Promise<Place> {
+  const path = checkVolumeName(await resolveBtrfsDirectory(volume));
+  try {
+    return await withDirectory(AT_FDCWD, path, (root) => {
       const identity = identityOf(root);
       if (identity.inode !== SUBVOLUME_INODE) throw notASubvolume(path);
       if (subvolumeInfo(root).id === TOP_LEVEL_ID) throw topLevel(path);
@@ -53,17 +72,6 @@ export async function locate(volume: string): Promise<Place> {
 }
 
 /** The real path of the volume, once it is a directory on Btrfs. */
-async function resolveVolume(volume: string): Promise<string> {
-  try {
-    return await resolveBtrfsDirectory(volume);
-  } catch (error) {
-    // A rollback that was killed between unmounting and mounting is finished first, then the volume is there.
-    const isGone = isBtmError(error) && (error.code === "NOT_BTRFS" || error.code === "VOLUME_MISSING");
-    if (!isGone || !(await finishRemount(volume))) throw error;
-    return resolveBtrfsDirectory(volume);
-  }
-}
-
 async function resolveBtrfsDirectory(volume: string): Promise<string> {
   const fail = (
     code: "VOLUME_MISSING" | "NOT_A_DIRECTORY" | "NOT_BTRFS" | "PERMISSION_DENIED",

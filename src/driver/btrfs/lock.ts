@@ -21,21 +21,28 @@ export async function lockVolume(place: Place, timeoutMs: number, signal: AbortS
   const start = Date.now();
   for (;;) {
     throwIfAborted(signal);
-    const fd = openDirectoryAt(place.parent, place.base);
-    if (tryLock(fd) && isSameFile(identityOf(fd), withDirectory(place.parent, place.base, identityOf))) return fd;
-    const { dev, ino } = fstatSync(fd, { bigint: true });
-    close(fd);
+    const fd = tryLockVolume(place);
+    if (fd !== undefined) return fd;
     const waitedMs = Date.now() - start;
-    if (waitedMs >= timeoutMs) throw await lockedError(place, dev, ino, waitedMs);
+    if (waitedMs >= timeoutMs) throw await lockedError(place, waitedMs);
     await setTimeout(Math.min(POLL_MS, timeoutMs - waitedMs));
   }
+}
+
+/** Takes the lock if it is free. */
+export function tryLockVolume(place: Place): number | undefined {
+  const fd = openDirectoryAt(place.parent, place.base);
+  if (tryLock(fd) && isSameFile(identityOf(fd), withDirectory(place.parent, place.base, identityOf))) return fd;
+  close(fd);
+  return undefined;
 }
 
 /** A blocking flock(2) cannot be called back by an AbortSignal, so it is asked again; nobody has to be quicker than this. */
 const POLL_MS = 20;
 
-async function lockedError(place: Place, device: bigint, inode: bigint, waitedMs: number): Promise<BtmError> {
-  const pid = await lockHolder(device, inode);
+async function lockedError(place: Place, waitedMs: number): Promise<BtmError> {
+  const { dev, ino } = withDirectory(place.parent, place.base, (fd) => fstatSync(fd, { bigint: true }));
+  const pid = await lockHolder(dev, ino);
   const start = pid === undefined ? undefined : await startOf(pid);
   const holder =
     pid === undefined

@@ -4,10 +4,13 @@ import { dirname } from "node:path";
 
 import * as v from "valibot";
 
-import { attachMount, close, isErrno, MNT_DETACH, mountDetached, unmount } from "../../sys/libc.ts";
+import { TOP_LEVEL_ID } from "../../sys/btrfs.ts";
+import { withDirectory } from "../../sys/directory.ts";
+import { attachMount, close, getAttribute, isErrno, MNT_DETACH, mountDetached, unmount } from "../../sys/libc.ts";
 import { type Mount, mountAttributes, readMounts } from "../../sys/mounts.ts";
 import type { StepObserver } from "../driver.ts";
 import { parseStored } from "../mark.ts";
+import { ATTRIBUTE } from "./names.ts";
 
 /**
  * Makes a mount point show another subvolume of its file system, with the same options.
@@ -16,16 +19,15 @@ import { parseStored } from "../mark.ts";
  * instant. Before, the old one must go first. For the case that we are killed right then, a note under /run tells the next
  * command what to mount; a power cut needs none, for then fstab mounts it by its name.
  *
- * @param root the path of the subvolume that shall be seen, in its file system
- * @param subvolumeId of the same; named by id, since a legacy mount context refuses a comma in a path (legacy_parse_param in fs/fs_context.c)
+ * @param shall what shall be seen: the path of the subvolume in its file system, and its id, by which it is mounted, since a
+ * legacy mount context refuses a comma in a path (legacy_parse_param in fs/fs_context.c); and the path of "<volume>.btm"
  */
-export async function remount(mount: Mount, root: string, subvolumeId: bigint, onStep: StepObserver): Promise<void> {
-  // Killed between the two steps of an earlier try: the new mount is beneath already.
-  if (
-    readMounts().some(
-      (other) => other.mountPoint === mount.mountPoint && other.device === mount.device && other.root === root,
-    )
-  ) {
+export async function remount(
+  mount: Mount,
+  shall: { readonly root: string; readonly id: bigint; readonly aside: string },
+  onStep: StepObserver,
+): Promise<void> {
+  if (isRemounted(mount, shall.root)) {
     onStep("unmount", "before");
     letGo(mount.mountPoint);
     onStep("unmount", "after");
@@ -34,8 +36,9 @@ export async function remount(mount: Mount, root: string, subvolumeId: bigint, o
   const wanted: Remount = {
     mountPoint: mount.mountPoint,
     source: mount.source,
-    subvolumeId: String(subvolumeId),
+    subvolumeId: String(shall.id),
     attributes: mountAttributes(mount.options),
+    aside: shall.aside,
   };
   const fresh = await mountSubvolume(wanted);
   try {
@@ -53,10 +56,16 @@ export async function remount(mount: Mount, root: string, subvolumeId: bigint, o
     onStep("unmount", "after");
     attachMount(fresh, mount.mountPoint, { beneath: false });
     onStep("mount", "after");
-    await rm(noteOf(mount.mountPoint), { force: true });
   } finally {
     close(fresh);
   }
+}
+
+/** Whether the new mount lies beneath already: killed between the two steps of an earlier try. */
+export function isRemounted(mount: Mount, root: string): boolean {
+  return readMounts().some(
+    (other) => other.mountPoint === mount.mountPoint && other.device === mount.device && other.root === root,
+  );
 }
 
 function letGo(mountPoint: string): void {
@@ -69,21 +78,35 @@ function letGo(mountPoint: string): void {
   }
 }
 
-/** Mounts what an interrupted {@link remount} has left unmounted; whether there was something to do. */
+/**
+ * Mounts what an interrupted {@link remount} has left unmounted; whether there was something to do. A note counts only as
+ * long as the journal says that the rollback is not finished.
+ */
 export async function finishRemount(mountPoint: string): Promise<boolean> {
   const note = noteOf(mountPoint);
   const text = await readFile(note, "utf8").catch(() => undefined);
   const wanted = parseStored(noteForm, text);
   // Only root can have written what root will mount.
   if (wanted?.mountPoint !== mountPoint || (await stat(note)).uid !== 0) return false;
+  const topLevel = await mountSubvolume({ ...wanted, subvolumeId: String(TOP_LEVEL_ID) });
+  try {
+    const journal = withDirectory(topLevel, `.${wanted.aside}`, (fd) => getAttribute(fd, ATTRIBUTE.journal));
+    if (journal === undefined) return false;
+  } finally {
+    close(topLevel);
+  }
   const fresh = await mountSubvolume(wanted);
   try {
     attachMount(fresh, mountPoint, { beneath: false });
   } finally {
     close(fresh);
   }
-  await rm(note, { force: true });
   return true;
+}
+
+/** Once the journal is cleared, or about to be, a note means nothing. */
+export async function forgetNote(mountPoint: string): Promise<void> {
+  await rm(noteOf(mountPoint), { force: true });
 }
 
 interface Remount {
@@ -91,6 +114,7 @@ interface Remount {
   readonly source: string;
   readonly subvolumeId: string;
   readonly attributes: number;
+  readonly aside: string;
 }
 
 const noteForm = v.object({
@@ -98,6 +122,7 @@ const noteForm = v.object({
   source: v.string(),
   subvolumeId: v.string(),
   attributes: v.number(),
+  aside: v.string(),
 });
 
 function mountSubvolume(wanted: Remount): Promise<number> {

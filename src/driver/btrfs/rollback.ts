@@ -27,7 +27,7 @@ import { Aside, type Journal, nameTaken } from "./aside.ts";
 import { defaultSubvolume, mountOf, type Place } from "./locate.ts";
 import { asideName, ATTRIBUTE, LIVE, undoName } from "./names.ts";
 import { nestedBlockers } from "./nested.ts";
-import { remount } from "./remount.ts";
+import { forgetNote, isRemounted, remount } from "./remount.ts";
 
 /** What the plan needs of the file system, read without changing anything. */
 export async function planRollback(
@@ -36,10 +36,10 @@ export async function planRollback(
   signal: AbortSignal | undefined,
 ): Promise<RollbackPlan> {
   const blockers: Blocker[] = [];
-  const aside = Aside.open(place.parent, place.base);
-  const number = aside?.nextUndoNumber() ?? 1;
+  const aside = await Aside.open(place.parent, place.base);
+  const number = (await aside?.nextUndoNumber()) ?? 1;
   aside?.close();
-  if (aside === undefined && entriesOf(place.parent, (name) => name === asideName(place.base)).length > 0) {
+  if (aside === undefined && (await entriesOf(place.parent, (name) => name === asideName(place.base))).length > 0) {
     const { message, hint = "" } = nameTaken(place.base);
     blockers.push({ kind: "name-taken", message, hint });
   }
@@ -62,14 +62,13 @@ export async function rollback(
 ): Promise<void> {
   const { target, undo } = plan;
   const step = stepper(deps.onStep);
-  const aside = Aside.make(place.parent, place.base, deps.onStep);
+  const aside = await Aside.make(place.parent, place.base, deps.onStep);
   const stagedName = `${undoName(undo.number)}/${LIVE}`;
   try {
     const live = withDirectory(place.parent, place.base, subvolumeInfo);
     const height = String(target.height);
-    await step("write journal", () => {
-      aside.writeJournal({ btm: 1, undo: undo.number, height, target: target.uuid, live: live.uuid });
-    });
+    const journal: Journal = { btm: 1, undo: undo.number, height, target: target.uuid, live: live.uuid };
+    await step("write journal", () => aside.writeJournal(journal));
     const record = {
       btm: 1,
       number: undo.number,
@@ -77,9 +76,7 @@ export async function rollback(
       from: newest === undefined ? null : String(newest),
       to: height,
     } as const;
-    await step("make undo point", () => {
-      aside.makeUndo(record);
-    });
+    await step("make undo point", () => aside.makeUndo(record));
     await step("stage", () =>
       withDirectory(place.parent, target.name, (source) =>
         withDirectory(aside.fd, undoName(undo.number), (directory) =>
@@ -89,10 +86,14 @@ export async function rollback(
     );
     const staged = openDirectoryAt(aside.fd, stagedName);
     try {
-      await step("clear mark", () => {
-        removeAttribute(staged, ATTRIBUTE.mark);
-      });
+      await step("clear mark", () => removeAttribute(staged, ATTRIBUTE.mark));
       await step("sync", () => syncFileSystem(place.parent));
+      // The snapshot may have taken seconds: a node that was started meanwhile keeps its disk.
+      const users = await processBlockers(place, undefined);
+      if (users.length > 0) {
+        await undoUnfinished(aside, journal, deps.onStep);
+        throw inUse(`roll back to ${height}`, users);
+      }
       // Whoever waits for the lock looks again at what the name leads to, and finds this one locked as well.
       tryLock(staged);
       await step("exchange", () => exchangeNames(aside.fd, stagedName, place.parent, place.base));
@@ -107,18 +108,41 @@ export async function rollback(
 
 /** Finishes or undoes a rollback that was interrupted; says what it did. */
 export async function recover(place: Place, onStep: StepObserver): Promise<string[]> {
-  const aside = Aside.open(place.parent, place.base);
+  const aside = await Aside.open(place.parent, place.base);
   if (aside === undefined) return [];
   try {
     const journal = aside.journal();
     if (journal === undefined) return [];
-    const live = withDirectory(place.parent, place.base, subvolumeInfo);
+    const step = stepper(onStep);
+    let live = withDirectory(place.parent, place.base, subvolumeInfo);
+    if (
+      live.uuid !== journal.live &&
+      place.mount !== undefined &&
+      place.isStale &&
+      !isRemounted(place.mount, volumeRoot(place))
+    ) {
+      // The mount still shows what was live, so a node may run on it by now, and nobody has seen the other: back with it.
+      const staged = `${undoName(journal.undo)}/${LIVE}`;
+      await step("exchange back", () => exchangeNames(aside.fd, staged, place.parent, place.base));
+      live = withDirectory(place.parent, place.base, subvolumeInfo);
+    }
     if (live.uuid === journal.live) return [await undoUnfinished(aside, journal, onStep)];
+    if (place.isStale) {
+      const users = await processBlockers(place, undefined);
+      if (users.length > 0) throw inUse(`finish the interrupted rollback to ${journal.height}`, users);
+    }
     await finish(place, aside, { number: journal.undo, liveId: live.id }, onStep);
     return [`Finished the interrupted rollback to ${journal.height}`];
   } finally {
     aside.close();
   }
+}
+
+function inUse(action: string, users: readonly Blocker[]): BtmError {
+  return new BtmError("BLOCKED", `Cannot ${action}: ${users.map((user) => user.message).join("; ")}`, {
+    hint: "Stop the node, then run the command again",
+    details: { blockers: users },
+  });
 }
 
 /** After the exchange: make it durable, show it wherever the old state was shown, forget the journal. */
@@ -138,11 +162,11 @@ async function finish(
   const { mount } = place;
   if (mount !== undefined) {
     const shown = withDirectory(AT_FDCWD, mount.mountPoint, (fd) => subvolumeInfo(fd).id);
-    if (shown !== done.liveId) await remount(mount, volumeRoot(place), done.liveId, onStep);
+    if (shown !== done.liveId)
+      await remount(mount, { root: volumeRoot(place), id: done.liveId, aside: asideRoot(place) }, onStep);
+    await forgetNote(mount.mountPoint);
   }
-  await step("clear journal", () => {
-    aside.clearJournal();
-  });
+  await step("clear journal", () => aside.clearJournal());
 }
 
 /** Before the exchange: what was staged goes, if it is what the journal says. */
@@ -164,14 +188,14 @@ async function undoUnfinished(aside: Aside, journal: Journal, onStep: StepObserv
   await step("remove undo point", () => {
     aside.removeUndo(journal.undo);
   });
-  await step("clear journal", () => {
-    aside.clearJournal();
-  });
+  await step("clear journal", () => aside.clearJournal());
   return `Undid the interrupted rollback to ${journal.height}: the live state is as it was`;
 }
 
+/** Who has the live state in use: what the mount shows, where there is one. */
 async function processBlockers(place: Place, signal: AbortSignal | undefined): Promise<Blocker[]> {
-  const { dev } = withDirectory(place.parent, place.base, (fd) => fstatSync(fd, { bigint: true }));
+  const [from, path] = place.isStale ? [AT_FDCWD, place.path] : [place.parent, place.base];
+  const { dev } = withDirectory(from, path, (fd) => fstatSync(fd, { bigint: true }));
   // Of our own descriptors only those of its root are there for btm's sake.
   const uses = await processesOn(dev, { ownExcept: SUBVOLUME_INODE, signal });
   return uses.map((use): Blocker => ({
@@ -216,6 +240,10 @@ export function volumeRoot(place: Place): string {
   if (mount === undefined) return place.path;
   const below = mount.mountPoint === "/" ? place.path : place.path.slice(mount.mountPoint.length);
   return join(mount.root, below);
+}
+
+function asideRoot(place: Place): string {
+  return join(volumeRoot(place), "..", asideName(place.base));
 }
 
 /** An entry of fstab that names the subvolume by its id would mount the old state at the next boot. */

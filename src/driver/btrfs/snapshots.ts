@@ -35,8 +35,8 @@ export class SnapshotFinder {
   async find(place: Place, how: "from-memory" | "afresh"): Promise<Snapshot[]> {
     if (how === "afresh" || this.#beside !== place.uuid) this.#marked.clear();
     this.#beside = place.uuid;
-    const entries = entriesOf(place.parent, (name) => heightInName(place.base, name) !== undefined);
-    const pins = pinsOf(place);
+    const entries = await entriesOf(place.parent, (name) => heightInName(place.base, name) !== undefined);
+    const pins = await pinsOf(place);
     const marked = new Map<bigint, Snapshot>();
     const found: Snapshot[] = [];
     let looks = 0;
@@ -104,8 +104,8 @@ function pathOf(place: Place, name: string): string | undefined {
   return place.parentPath === undefined ? undefined : join(place.parentPath, name);
 }
 
-function pinsOf(place: Place): Map<string, string> {
-  const aside = Aside.open(place.parent, place.base);
+async function pinsOf(place: Place): Promise<Map<string, string>> {
+  const aside = await Aside.open(place.parent, place.base);
   try {
     return aside?.pins() ?? new Map<string, string>();
   } finally {

@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, it } from "vitest";
@@ -94,9 +96,9 @@ it("refuses a user without permission, and says what is needed", async () => {
 });
 
 it("says who holds the lock, since when, and how long it waited", async () => {
-  const { spawn } = await import("node:child_process");
-  const { once } = await import("node:events");
-  const holder = spawn("flock", ["--exclusive", volume, "sh", "-c", "echo locked; exec cat"], { stdio: ["pipe", "pipe", "ignore"] });
+  const holder = spawn("flock", ["--exclusive", volume, "sh", "-c", "echo locked; exec cat"], {
+    stdio: ["pipe", "pipe", "ignore"],
+  });
   await once(holder.stdout, "data");
   const { status, stderr } = await btm(["clean", "-p", volume, "--lock-timeout=0.1"]);
   holder.stdin.end();

@@ -65,14 +65,21 @@ describe("the original's command lines", () => {
   });
 
   it("helps and tells its version", async () => {
-    expect(await btm(["--version"])).toMatchObject({ status: 0, stdout: expect.stringMatching(/^btm \d+\.\d+\.\d+\n$/) as string });
+    expect(await btm(["--version"])).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/^btm \d+\.\d+\.\d+\n$/) as string,
+    });
     expect((await btm(["-V"])).status).toBe(0);
     for (const args of [["help"], ["-h"], ["--help"], ["help", "rollback"], ["rollback", "-h"]]) {
       const { status, stdout } = await btm(args);
       expect(status, args.join(" ")).toBe(0);
       expect(stdout, args.join(" ")).toContain("Usage: btm");
     }
-    expect(await btm([])).toMatchObject({ status: 2, stdout: "", stderr: expect.stringContaining("Usage: btm") as string });
+    expect(await btm([])).toMatchObject({
+      status: 2,
+      stdout: "",
+      stderr: expect.stringContaining("Usage: btm") as string,
+    });
   });
 });
 
@@ -92,7 +99,9 @@ describe("snapshot", () => {
 
   it("removes nothing without --cap and --algo, and with them what the rule says", async () => {
     for (const height of ["0", "1", "2", "3"]) await btm(["snapshot", "-p", volume, "-s", height]);
-    expect((await btm(["snapshot", "-p", volume, "-s", "4", "-c=3", "--dry-run"])).stdout).toContain("Would remove 0, 1");
+    expect((await btm(["snapshot", "-p", volume, "-s", "4", "-c=3", "--dry-run"])).stdout).toContain(
+      "Would remove 0, 1",
+    );
     expect(await list()).toEqual(["0", "1", "2", "3"]);
     expect((await btm(["snapshot", "-p", volume, "-s", "4", "-c=3", "-a=FADE"])).stdout).toContain("Removed");
     expect((await list()).length).toBe(3);
@@ -104,4 +113,3 @@ describe("snapshot", () => {
     expect(await list()).toEqual(["18446744073709551615"]);
   });
 });
-

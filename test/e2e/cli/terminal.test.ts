@@ -19,7 +19,8 @@ beforeEach(async () => {
   for (const height of ["10", "20"]) await btm(["snapshot", "-p", volume, "-s", height]);
 });
 
-const heights = async (): Promise<string[]> => (await btm(["list", "-p", volume])).stdout.match(/^ *\d+/gm)?.map((text) => text.trim()) ?? [];
+const heights = async (): Promise<string[]> =>
+  (await btm(["list", "-p", volume])).stdout.match(/^ *\d+/gm)?.map((text) => text.trim()) ?? [];
 
 describe("on a terminal, a command that destroys", () => {
   it("shows its plan and does it after a yes", async () => {
@@ -39,7 +40,11 @@ describe("on a terminal, a command that destroys", () => {
   });
 
   it("shows the plan of a rollback", async () => {
-    const { status, stdout } = await btmOnTerminal('exec "$BTM" rollback -p "$V" -s 15', { V: volume, NO_COLOR: "1" }, "yes");
+    const { status, stdout } = await btmOnTerminal(
+      'exec "$BTM" rollback -p "$V" -s 15',
+      { V: volume, NO_COLOR: "1" },
+      "yes",
+    );
     expect(stdout).toContain(`Plan: put ${volume} back to 10, the nearest below 15`);
     expect(stdout).toContain("newer ones:  20, which stay; the newest is 10 blocks ahead");
     expect(stdout).toContain(`Rolled back ${volume} to 10`);
@@ -54,7 +59,10 @@ describe("on a terminal, a command that destroys", () => {
 });
 
 it("goes ahead without a terminal, as the original does", async () => {
-  expect(await btm(["clean", "-p", volume])).toMatchObject({ status: 0, stdout: expect.stringContaining("Removed 2 snapshots") as string });
+  expect(await btm(["clean", "-p", volume])).toMatchObject({
+    status: 0,
+    stdout: expect.stringContaining("Removed 2 snapshots") as string,
+  });
 });
 
 it("adopts after a yes at the prompt", async () => {
@@ -79,7 +87,11 @@ describe("colours", () => {
 });
 
 it("dies quietly when its reader goes away", async () => {
-  const { stdout, status } = await btmOnTerminal('"$BTM" list -p "$V" | head -n 1; exit "${PIPESTATUS:-0}"', { V: volume, SHELL: "/bin/bash" }, "");
+  const { stdout, status } = await btmOnTerminal(
+    '"$BTM" list -p "$V" | head -n 1; exit "${PIPESTATUS:-0}"',
+    { V: volume, SHELL: "/bin/bash" },
+    "",
+  );
   expect(stdout).toContain("HEIGHT");
   expect(stdout).not.toMatch(/EPIPE|error/i);
   expect(status).toBe(0);
