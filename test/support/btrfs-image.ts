@@ -12,6 +12,8 @@ export interface ImageOptions {
   readonly sizeMiB?: number;
   /** The name of the directory that holds the mount points. */
   readonly folderName?: string;
+  /** Told of the folder as soon as the watchdog knows it. */
+  readonly onFolder?: (folder: string) => void;
 }
 
 /**
@@ -44,6 +46,7 @@ export class BtrfsImage {
       detached: true,
       stdio: ["pipe", "ignore", "ignore"],
     });
+    options.onFolder?.(folder);
     try {
       const file = join(folder, "image");
       const handle = await open(file, "w");

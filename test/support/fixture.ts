@@ -3,6 +3,11 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
+export interface FixtureOptions extends Pick<SpawnOptions, "cwd" | "uid" | "gid"> {
+  /** A command that starts it. */
+  readonly through?: readonly string[];
+}
+
 /** A program of test/support/fixtures in a process of its own. It ends when its standard input does. */
 export class Fixture {
   readonly child: ChildProcess;
@@ -10,9 +15,11 @@ export class Fixture {
   readonly #ended: Promise<unknown>;
   #stderr = "";
 
-  constructor(name: string, argument: unknown, options: Pick<SpawnOptions, "cwd" | "uid" | "gid"> = {}) {
+  constructor(name: string, argument: unknown, options: FixtureOptions = {}) {
+    const { through = [], ...rest } = options;
     const file = fileURLToPath(new URL(`fixtures/${name}.ts`, import.meta.url));
-    this.child = spawn(process.execPath, [file, JSON.stringify(argument)], { ...options, stdio: "pipe" });
+    const [command = "", ...args] = [...through, process.execPath, file, JSON.stringify(argument)];
+    this.child = spawn(command, args, { ...rest, stdio: "pipe" });
     const { stdout, stderr } = this.child;
     if (stdout === null || stderr === null) throw new TypeError("No pipes");
     stderr.setEncoding("utf8").on("data", (text: string) => (this.#stderr += text));
@@ -25,6 +32,22 @@ export class Fixture {
     const { value, done } = await this.#lines.next();
     if (done === true) throw new Error(`The fixture has ended: ${await this.#whatItSaid()}`);
     return JSON.parse(value);
+  }
+
+  /** All that it prints until it ends. */
+  async rest(): Promise<unknown[]> {
+    const lines: unknown[] = [];
+    for await (const line of { [Symbol.asyncIterator]: () => this.#lines }) lines.push(JSON.parse(line));
+    return lines;
+  }
+
+  /** Hands it one line of JSON. */
+  send(value: unknown): void {
+    this.child.stdin?.write(`${JSON.stringify(value)}\n`);
+  }
+
+  get stderr(): string {
+    return this.#stderr;
   }
 
   /** Asks it to end, and waits for that. */

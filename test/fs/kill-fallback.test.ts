@@ -1,0 +1,69 @@
+import { join } from "node:path";
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { BtrfsImage } from "../support/btrfs-image.ts";
+import { Btm } from "../../src/index.ts";
+import type { Operation } from "../support/fixtures/operate.ts";
+import { expectTidy, makeScene, type Scene, workOf } from "../support/kill-lab.ts";
+import { readMounts } from "../../src/sys/mounts.ts";
+import { asOnOldKernel, hasStrace } from "../support/old-kernel.ts";
+import { Operators } from "../support/operators.ts";
+
+const operators = new Operators(asOnOldKernel);
+const rollback: Operation = { kind: "rollback", height: 10 };
+
+afterAll(() => operators.close());
+
+/** Before Linux 6.5 the old mount goes before the new one comes: in between, a path leads to the bare mount point. */
+describe.skipIf(!hasStrace()).each([
+  ["another file system", "at"],
+  // A plain directory on Btrfs is what a bare mount point looks like there.
+  ["Btrfs", "top"],
+])("an older kernel, the mount point a directory on %s", (_, at) => {
+  let image: BtrfsImage;
+  beforeAll(async () => {
+    image = await BtrfsImage.make();
+  });
+  afterAll(() => image.dispose());
+
+  async function fresh(): Promise<Scene> {
+    const { volume, ...scene } = await makeScene(image, { isMounted: false });
+    const subvolume = volume.path.slice(image.top.length + 1);
+    const path = await image.mountAt(join(at, `mount-of-${subvolume.replaceAll("/", "-")}`), subvolume, ["nosuid"]);
+    return { ...scene, volume: { ...volume, path }, btm: new Btm({ volume: path }) };
+  }
+
+  it("a rollback does the job", async () => {
+    const scene = await fresh();
+    const { steps } = await operators.run(workOf(scene, rollback));
+    expect(steps.slice(steps.indexOf("before attach beneath"))).toEqual([
+      ...["before attach beneath", "before unmount", "after unmount", "before mount", "after mount"],
+      ...["before clear journal", "after clear journal"],
+    ]);
+    expectMountedOnce(scene);
+    expectTidy(scene, [scene.old], "whole");
+  });
+
+  it("killed at every step of the switch, a list works, and the next command finishes it", async () => {
+    const { steps } = await operators.run(workOf(await fresh(), rollback));
+    const first = steps.indexOf("after exchange");
+    for (let killAt = first; killAt < steps.length; killAt++) {
+      const scene = await fresh();
+      await operators.run(workOf(scene, rollback, undefined, killAt));
+      const where = `killed ${String(steps[killAt])}`;
+      expect((await scene.btm.list()).map((one) => one.height), where).toEqual([0n, 10n, 20n]);
+      expect(await scene.btm.snapshot(1000), where).toMatchObject({ taken: true });
+      expectMountedOnce(scene, where);
+      const live = scene.volume.live();
+      const target = scene.snapshots.get(10n) ?? [];
+      expect([scene.old, target], where).toContainEqual(live);
+      expectTidy(scene, live.join() === target.join() ? [scene.old] : [], where);
+    }
+  });
+});
+
+function expectMountedOnce({ volume }: Scene, where = ""): void {
+  const mounts = readMounts().filter((mount) => mount.mountPoint === volume.path);
+  expect(mounts.map((mount) => mount.options), where).toEqual([["rw", "nosuid", "relatime"]]);
+}
