@@ -40,7 +40,8 @@ export function startWatchdog(folder: string): Watchdog {
     async clearAway() {
       child.stdin.end();
       const [status] = await closed;
-      return status === 0;
+      // Without a status it was killed itself: another does its work.
+      return status === null ? startWatchdog(folder).clearAway() : status === 0;
     },
   };
 }
@@ -138,7 +139,10 @@ async function main(folder: string): Promise<void> {
   await once(process.stdin, "close");
   const left = await clearAway(folder);
   if (left.length === 0) return;
-  process.stderr.write(`Could not clear away: ${left.join(", ")}. Everything of the demo is in ${folder}\n`);
+  process.stderr.write(
+    `Could not clear away: ${left.join(", ")}. Something uses it still, perhaps a shell that stands in it.\n` +
+      `When that is gone: umount ${folder}/*; rm -r ${folder}\n`,
+  );
   process.exitCode = 1;
 }
 

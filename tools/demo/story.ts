@@ -47,7 +47,7 @@ export async function tell(bareStage: Stage, options: StoryOptions): Promise<voi
     takeSnapshots(stage, node, {
       ...options,
       itv: ITV,
-      until: LAST_BLOCK,
+      isEnough: (height) => height >= LAST_BLOCK,
       onTaken: ({ tip, tookMs, chainHeight }) => {
         const name = `${basename(volume)}@${String(tip.height)}`.padEnd(14);
         printed(
@@ -55,7 +55,7 @@ export async function tell(bareStage: Stage, options: StoryOptions): Promise<voi
         );
       },
     }),
-    mine(stage, node, LAST_BLOCK),
+    mine(stage, node, (mined) => mined >= LAST_BLOCK),
   ]);
   await btm("list");
 

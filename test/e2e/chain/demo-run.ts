@@ -71,6 +71,13 @@ export class Demo {
     process.kill(-this.#child.pid, signal);
   }
 
+  async killWatchdog(): Promise<void> {
+    for (const pid of await pids()) {
+      const [, script = "", folder = ""] = (await contentOf(`/proc/${pid}/cmdline`)).split("\0");
+      if (script.endsWith("/cleanup.ts") && folder.startsWith(`${this.#tmp}/`)) process.kill(Number(pid), "SIGKILL");
+    }
+  }
+
   get #isOver(): boolean {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
@@ -103,8 +110,8 @@ export class Demo {
       const file = await contentOf(`/sys/block/${device}/loop/backing_file`);
       if (file.includes(`-${token}/`)) left.push(`/dev/${device} on ${file}`);
     }
-    for (const pid of await readdir("/proc")) {
-      if (!/^\d+$/.test(pid) || !(await contentOf(`/proc/${pid}/environ`)).includes(this.#tmp)) continue;
+    for (const pid of await pids()) {
+      if (!(await contentOf(`/proc/${pid}/environ`)).includes(this.#tmp)) continue;
       left.push(`process ${pid}: ${(await contentOf(`/proc/${pid}/cmdline`)).replaceAll("\0", " ")}`);
     }
     for (const name of await readdir(this.#tmp)) left.push(`file ${name}`);
@@ -125,6 +132,10 @@ async function endOf(child: ChildProcess): Promise<DemoEnd> {
   const [status, signal] = (await once(child, "exit")) as [number | null, NodeJS.Signals | null];
   if (child.stdout?.destroyed === false) await once(child.stdout, "close");
   return { status, signal };
+}
+
+async function pids(): Promise<string[]> {
+  return (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
 }
 
 async function contentOf(path: string): Promise<string> {

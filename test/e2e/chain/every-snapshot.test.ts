@@ -11,8 +11,8 @@ import { Litecoind } from "../../../tools/demo/litecoind.ts";
 import { run, type Stage } from "../../../tools/demo/run.ts";
 
 const BTM = join(import.meta.dirname, "../../../build/btm");
-const BLOCKS = 480;
-const ITV = 24;
+const SNAPSHOTS = 20;
+const ITV = 20;
 
 /** In a folder of its own, which is cleared away at the end of the test. */
 async function makeStage(): Promise<Stage> {
@@ -30,12 +30,18 @@ test("a node starts from each of 20 snapshots taken while it mined, at exactly i
   const stage = await makeStage();
   const volume = stage.env["BTM_VOLUME"] ?? "";
   const miner = await Litecoind.start(stage, volume);
+  let isFollowed = true;
   const [tips] = await Promise.all([
-    takeSnapshots(stage, miner, { btm: BTM, flushes: true, itv: ITV, until: BLOCKS }),
-    mine(stage, miner, BLOCKS),
+    takeSnapshots(stage, miner, {
+      btm: BTM,
+      flushes: true,
+      itv: ITV,
+      isEnough: (_, taken) => taken === SNAPSHOTS,
+    }).finally(() => (isFollowed = false)),
+    mine(stage, miner, () => !isFollowed),
   ]);
   await miner.stop();
-  expect(tips).toHaveLength(20);
+  expect(tips).toHaveLength(SNAPSHOTS);
 
   for (const tip of [...tips.toReversed(), ...tips.slice(-1)]) {
     await run(stage, BTM, "rollback", "-s", String(tip.height), "--strict");
