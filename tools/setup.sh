@@ -11,7 +11,7 @@ say() { echo "setup: $*" >&2; }
 
 mkdir -p .tools
 # One at a time: make -j may run several.
-exec 9>.tools/lock
+exec 9<.tools
 flock 9
 
 # --- Node: .tools/node/bin/node. The system's own may be too old (Debian 12 has 18) or not the one that was tested.
