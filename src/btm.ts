@@ -347,6 +347,6 @@ function blocked(action: string, blockers: readonly Blocker[]): BtmError {
 function aboutNewer(newer: readonly Snapshot[]): string[] {
   if (newer.length === 0) return [];
   return [
-    `${count(newer.length, "newer snapshot")} of the timeline left behind: a height that has a snapshot is not taken again, so remove those that the node shall pass anew`,
+    `${count(newer.length, "newer snapshot")} of the timeline left behind: a height that has one is not taken again until it is deleted`,
   ];
 }

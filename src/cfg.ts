@@ -4,16 +4,16 @@ import type { Algo } from "./retention/retention.ts";
 import { escapeText } from "./text.ts";
 import { checkVolumeName } from "./volume-name.ts";
 
-export const MODES = ["zfs", "btrfs", "external"] as const;
-export const ALGOS = ["fair", "fade"] as const satisfies readonly Algo[];
+const MODES = ["zfs", "btrfs", "external"] as const;
+const ALGOS = ["fair", "fade"] as const satisfies readonly Algo[];
 
 /** The kind of volume: a ZFS dataset, a Btrfs subvolume, or a daemon asked over its socket. */
 export type Mode = (typeof MODES)[number];
 
-export const DEFAULT_ITV = 10n;
-export const DEFAULT_CAP = 100;
-export const MAX_CAP = 65_536;
-export const DEFAULT_LOCK_TIMEOUT_MS = 10_000;
+const DEFAULT_ITV = 10n;
+const DEFAULT_CAP = 100;
+const MAX_CAP = 65_536;
+const DEFAULT_LOCK_TIMEOUT_MS = 10_000;
 
 /** What a caller gives; every field but the volume has a default. */
 export interface BtmOptions {
@@ -63,12 +63,12 @@ export function parseCfg(options: BtmOptions): BtmCfg {
 }
 
 /** Blocks between two snapshots. @throws BtmError BAD_ITV */
-export function parseItv(input: unknown): bigint {
+function parseItv(input: unknown): bigint {
   return within("BAD_ITV", "itv", input, 1n, MAX_HEIGHT, "1 to 2^64 - 1 (blocks between two snapshots)");
 }
 
 /** The most snapshots that are kept. @throws BtmError BAD_CAP */
-export function parseCap(input: unknown): number {
+function parseCap(input: unknown): number {
   return Number(within("BAD_CAP", "cap", input, 1n, BigInt(MAX_CAP), "1 to 65,536 (the most snapshots that are kept)"));
 }
 

@@ -34,7 +34,7 @@ function endsInValueOption(arg: string, takesValue: ReadonlySet<string>): boolea
   if (arg.startsWith("--")) return takesValue.has(arg);
   if (!/^-[A-Za-z]+$/.test(arg)) return false;
   // In "-pfoo" the first letter takes a value, which is the rest of the word.
-  const letters = [...arg.slice(1)];
+  const letters = Array.from(arg.slice(1));
   const first = letters.findIndex((letter) => takesValue.has(`-${letter}`));
   return first === letters.length - 1;
 }

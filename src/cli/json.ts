@@ -6,7 +6,66 @@ import type { AdoptResult, CleanResult, Failure, RollbackResult, SnapshotResult 
 import type { Snapshot } from "../driver/driver.ts";
 import { isBtmError } from "../errors.ts";
 
-export function snapshotJson(snapshot: Snapshot) {
+interface SnapshotJson {
+  readonly height: string;
+  readonly name: string;
+  readonly path: string | null;
+  readonly createdAt: string;
+  readonly marked: boolean;
+  readonly adopted: boolean;
+  readonly pinned: boolean;
+  readonly uuid: string;
+}
+
+interface FailureJson {
+  readonly height: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** What the documents of commands that change something share. */
+interface ChangeJson {
+  readonly volume: string;
+  readonly recovered: readonly string[];
+  readonly dryRun: boolean;
+}
+
+export interface ListJson {
+  readonly volume: string;
+  readonly snapshots: readonly SnapshotJson[];
+}
+
+export interface TakenJson extends ChangeJson {
+  readonly height: string;
+  readonly taken: boolean;
+  readonly reason: SnapshotResult["reason"];
+  readonly last: string | null;
+  readonly pruned: readonly string[];
+  readonly failed: readonly FailureJson[];
+}
+
+export interface RollbackJson extends ChangeJson {
+  readonly asked: string | null;
+  readonly choice: RollbackResult["choice"];
+  readonly target: SnapshotJson;
+  readonly newer: readonly string[];
+  readonly undo: RollbackResult["undo"];
+  readonly blockers: RollbackResult["blockers"];
+  readonly warnings: readonly string[];
+}
+
+export interface CleanJson extends ChangeJson {
+  readonly removed: readonly string[];
+  readonly kept: readonly string[];
+  readonly failed: readonly FailureJson[];
+}
+
+export interface AdoptJson extends ChangeJson {
+  readonly adopted: readonly string[];
+  readonly failed: readonly FailureJson[];
+}
+
+function snapshotJson(snapshot: Snapshot): SnapshotJson {
   return {
     height: String(snapshot.height),
     name: snapshot.name,
@@ -19,11 +78,11 @@ export function snapshotJson(snapshot: Snapshot) {
   };
 }
 
-export function listJson(volume: string, snapshots: readonly Snapshot[]) {
+export function listJson(volume: string, snapshots: readonly Snapshot[]): ListJson {
   return { volume, snapshots: snapshots.map(snapshotJson) };
 }
 
-export function takenJson(volume: string, result: SnapshotResult) {
+export function takenJson(volume: string, result: SnapshotResult): TakenJson {
   return {
     volume,
     height: String(result.height),
@@ -37,7 +96,7 @@ export function takenJson(volume: string, result: SnapshotResult) {
   };
 }
 
-export function rollbackJson(volume: string, result: RollbackResult) {
+export function rollbackJson(volume: string, result: RollbackResult): RollbackJson {
   return {
     volume,
     asked: result.asked === undefined ? null : String(result.asked),
@@ -52,7 +111,7 @@ export function rollbackJson(volume: string, result: RollbackResult) {
   };
 }
 
-export function cleanJson(volume: string, result: CleanResult) {
+export function cleanJson(volume: string, result: CleanResult): CleanJson {
   return {
     volume,
     removed: result.removed.map((snapshot) => String(snapshot.height)),
@@ -63,7 +122,7 @@ export function cleanJson(volume: string, result: CleanResult) {
   };
 }
 
-export function adoptJson(volume: string, result: AdoptResult) {
+export function adoptJson(volume: string, result: AdoptResult): AdoptJson {
   return {
     volume,
     adopted: result.adopted.map((snapshot) => String(snapshot.height)),
@@ -73,7 +132,7 @@ export function adoptJson(volume: string, result: AdoptResult) {
   };
 }
 
-function failureJson({ snapshot, error }: Failure) {
+function failureJson({ snapshot, error }: Failure): FailureJson {
   return {
     height: String(snapshot.height),
     code: isBtmError(error) ? error.code : "SYSTEM_ERROR",

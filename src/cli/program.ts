@@ -1,7 +1,10 @@
 import { Command as Commander, Option } from "commander";
 
 import { VERSION } from "../version.ts";
-import type { Command, CommonFlags } from "./context.ts";
+import type { CleanFlags } from "./commands/clean.ts";
+import type { RollbackFlags } from "./commands/rollback.ts";
+import type { SnapshotFlags } from "./commands/snapshot.ts";
+import type { Command, CommonFlags, PlanFlags } from "./context.ts";
 
 /** Runs a command that has been loaded. */
 export type Run = <Flags extends CommonFlags>(
@@ -29,7 +32,9 @@ export function makeProgram(run: Run): Commander {
     .option("-c, --cap <count>", "then remove what is over this many (default with --algo: 100)")
     .option("-a, --algo <fair|fade>", "what goes: all but the newest, or thinned with age (default with --cap: fair)")
     .option("--dry-run", "say what would be done, change nothing")
-    .action((flags) => run("snapshot", flags, async () => (await import("./commands/snapshot.ts")).snapshot));
+    .action((flags: SnapshotFlags) =>
+      run("snapshot", flags, async () => (await import("./commands/snapshot.ts")).snapshot),
+    );
 
   planned(common(program.command("rollback").description("put a volume back to a snapshot; the node must be stopped")))
     .addOption(
@@ -39,15 +44,17 @@ export function makeProgram(run: Run): Commander {
       ).default("-1"),
     )
     .option("-S, --strict", "refuse when there is no snapshot of exactly this height, instead of the nearest below")
-    .action((flags) => run("rollback", flags, async () => (await import("./commands/rollback.ts")).rollback));
+    .action((flags: RollbackFlags) =>
+      run("rollback", flags, async () => (await import("./commands/rollback.ts")).rollback),
+    );
 
   planned(common(program.command("clean").description("destroy the snapshots of a volume but the newest")))
     .addOption(new Option("-k, --kept <count>", "how many of the newest stay").default("0"))
-    .action((flags) => run("clean", flags, async () => (await import("./commands/clean.ts")).clean));
+    .action((flags: CleanFlags) => run("clean", flags, async () => (await import("./commands/clean.ts")).clean));
 
   planned(
     common(program.command("adopt").description("mark snapshots that the original btm made as this one's own")),
-  ).action((flags) => run("adopt", flags, async () => (await import("./commands/adopt.ts")).adopt));
+  ).action((flags: PlanFlags) => run("adopt", flags, async () => (await import("./commands/adopt.ts")).adopt));
   return program;
 }
 

@@ -107,12 +107,12 @@ function lineUp(snapshots: readonly Candidate[], head: bigint): Float64Array {
   let length = 0;
   let isSorted = true;
   let last = -1n;
-  snapshots.forEach(({ height }, place) => {
-    if (height > head) return;
+  for (const [place, { height }] of snapshots.entries()) {
+    if (height > head) continue;
     isSorted &&= height >= last;
     last = height;
     line[length++] = place;
-  });
+  }
   const reachable = line.subarray(0, length);
   const heightAt = (place: number): bigint => snapshots[place]?.height ?? 0n;
   return isSorted ? reachable : reachable.sort((a, b) => (heightAt(a) < heightAt(b) ? -1 : 1));

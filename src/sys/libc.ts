@@ -4,6 +4,7 @@
  *
  * Loaded on demand (a driver imports it), so that `btm --version` or a library import on another platform needs no koffi.
  */
+import { constants } from "node:os";
 import { getSystemErrorMap } from "node:util";
 
 import koffi from "koffi";
@@ -38,7 +39,7 @@ interface AsyncCallable {
 }
 
 function declare(prototype: string): AsyncCallable {
-  return libc.func(prototype) as unknown as AsyncCallable;
+  return libc.func(prototype);
 }
 
 function check(call: string, result: number): number {
@@ -59,7 +60,7 @@ function checkAsync(call: string, fn: AsyncCallable, ...args: readonly unknown[]
 }
 
 // fcntl.h, asm-generic/fcntl.h
-export const O_RDONLY = 0;
+const O_RDONLY = 0;
 const O_DIRECTORY = 0o200_000;
 const O_NOFOLLOW = 0o400_000;
 const O_CLOEXEC = 0o2_000_000;
@@ -102,6 +103,14 @@ const SYS_FSMOUNT = 432;
 /** Opens a directory, never through a symbolic link in the last part of the path. */
 export function openDirectoryAt(directory: number, path: string): number {
   return check("openat", cOpenat(directory, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0));
+}
+
+/** The same; undefined when there is nothing of that name, or no directory: an answer, not an error. */
+export function openDirectoryIfAny(directory: number, path: string): number | undefined {
+  const fd = cOpenat(directory, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+  const { ENOENT, ENOTDIR, ELOOP } = constants.errno;
+  if (fd < 0 && [ENOENT, ENOTDIR, ELOOP].includes(koffi.errno())) return undefined;
+  return check("openat", fd);
 }
 
 export function close(fd: number): void {

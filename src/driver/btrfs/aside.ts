@@ -9,7 +9,7 @@ import {
   isErrno,
   listAttributes,
   makeDirectoryAt,
-  openDirectoryAt,
+  openDirectoryIfAny,
   removeAttribute,
   removeDirectoryAt,
   setAttribute,
@@ -66,13 +66,8 @@ export class Aside {
 
   /** Undefined when there is none; also when something that btm did not make has its name, which then is none of ours. */
   static async open(parent: number, base: string): Promise<Aside | undefined> {
-    let fd: number;
-    try {
-      fd = openDirectoryAt(parent, asideName(base));
-    } catch (error) {
-      if (isErrno(error, "ENOENT", "ENOTDIR", "ELOOP")) return undefined;
-      throw error;
-    }
+    const fd = openDirectoryIfAny(parent, asideName(base));
+    if (fd === undefined) return undefined;
     const isOurs = parseStored(asideForm, getAttribute(fd, ATTRIBUTE.mark))?.aside === base;
     // Without a mark but empty: made by us and interrupted before the mark, or as good as that.
     if (isOurs || (await entriesOf(fd, () => true)).length === 0) return new Aside(fd);
@@ -121,8 +116,11 @@ export class Aside {
     return 1 + Math.max(0, ...entries.map((entry) => undoNumber(entry.name) ?? 0));
   }
 
-  async makeUndo(record: UndoRecord): Promise<void> {
-    makeDirectoryAt(this.fd, undoName(record.number), 0o700);
+  makeUndo(number: number): void {
+    makeDirectoryAt(this.fd, undoName(number), 0o700);
+  }
+
+  async describeUndo(record: UndoRecord): Promise<void> {
     await withDirectory(this.fd, undoName(record.number), (fd) =>
       setAttribute(fd, ATTRIBUTE.undo, JSON.stringify(record)),
     );

@@ -7,12 +7,13 @@ import { quote } from "../../text.ts";
 import type { Blocker, DestroyOutcome, Driver, DriverDeps, RollbackPlan, Snapshot, Volume } from "../driver.ts";
 import type { Mark } from "../mark.ts";
 import { Aside } from "./aside.ts";
+import { nestedBlockers } from "./blockers.ts";
 import { explain, explained } from "./failure.ts";
 import { isCurrent, locate, type Place } from "./locate.ts";
 import { lockVolume, tryLockVolume } from "./lock.ts";
 import { ATTRIBUTE, snapshotName } from "./names.ts";
-import { nestedBlockers } from "./nested.ts";
-import { planRollback, recover, rollback } from "./rollback.ts";
+import { planRollback } from "./plan.ts";
+import { recover, rollback } from "./rollback.ts";
 import { look, SnapshotFinder } from "./snapshots.ts";
 
 /** Btrfs through its ioctls: no btrfs-progs at run time. Linux 5.8 or newer. */
@@ -21,7 +22,7 @@ export function btrfsDriver(deps: DriverDeps): Driver {
   return {
     mode: "btrfs",
     capabilities: { rollbackKeepsNewer: true, rollbackKeepsLive: true, atomicGroups: false, includesChildren: false },
-    open: async (volume) => new BtrfsVolume(await locate(volume), finder, deps),
+    open: async (volume) => new BtrfsVolume(await locate(volume, deps.onStep), finder, deps),
   };
 }
 

@@ -1,5 +1,6 @@
-import { realpath, stat, statfs } from "node:fs/promises";
-import { basename, dirname } from "node:path";
+import { statfsSync, statSync } from "node:fs";
+import { realpath } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 
 import { BtmError, type BtmErrorCode, isBtmError } from "../../errors.ts";
 import { quote } from "../../text.ts";
@@ -8,6 +9,7 @@ import { identityOf, isSameFile, withDirectory } from "../../sys/directory.ts";
 import { AT_FDCWD, close, getAttribute, isErrno, mountDetached, openDirectoryAt } from "../../sys/libc.ts";
 import { type Mount, mountAttributes, readMounts } from "../../sys/mounts.ts";
 import { checkVolumeName } from "../../volume-name.ts";
+import type { StepObserver } from "../driver.ts";
 import { explain } from "./failure.ts";
 import { asideName, ATTRIBUTE, LIVE, undoNumber } from "./names.ts";
 import { finishRemount } from "./remount.ts";
@@ -38,13 +40,13 @@ export interface Place {
  * mount point itself, whose siblings are reached through a detached mount of the top level. The top-level subvolume has no
  * siblings, and is refused.
  */
-export async function locate(volume: string): Promise<Place> {
+export async function locate(volume: string, onStep: StepObserver): Promise<Place> {
   try {
     return await find(volume);
   } catch (error) {
     // A rollback that was killed between unmounting and mounting is finished first, then the volume is there.
     const isGone = isBtmError(error) && UNMOUNTED.has(error.code);
-    if (!isGone || !(await finishRemount(volume))) throw error;
+    if (!isGone || !(await finishRemount(volume, onStep))) throw error;
     return find(volume);
   }
 }
@@ -81,14 +83,15 @@ async function resolveBtrfsDirectory(volume: string): Promise<string> {
   ): BtmError => new BtmError(code, `Cannot use the volume ${quote(volume)}: ${what}`, { hint, cause });
   try {
     const path = await realpath(volume);
-    if (!(await stat(path)).isDirectory()) {
+    // The lookup may wait for a disk; what it found is in memory now.
+    if (!statSync(path).isDirectory()) {
       throw fail(
         "NOT_A_DIRECTORY",
         "it is not a directory",
         "Give the path of a Btrfs subvolume; its data directory, not a file in it",
       );
     }
-    if ((await statfs(path)).type !== BTRFS_SUPER_MAGIC) {
+    if (statfsSync(path).type !== BTRFS_SUPER_MAGIC) {
       throw fail(
         "NOT_BTRFS",
         "it is not on a Btrfs file system",
@@ -209,6 +212,17 @@ export function mountOf(place: Place): Mount | undefined {
   if (place.mount !== undefined) return place.mount;
   const { mountId } = identityOf(place.parent);
   return readMounts().find((candidate) => candidate.id === mountId);
+}
+
+/** The path of the volume inside its file system. */
+export function volumeRoot(place: Place): string {
+  if (place.mount !== undefined) {
+    return place.isStale ? place.mount.root.split("/").slice(0, -3).join("/") + `/${place.base}` : place.mount.root;
+  }
+  const mount = mountOf(place);
+  if (mount === undefined) return place.path;
+  const below = mount.mountPoint === "/" ? place.path : place.path.slice(mount.mountPoint.length);
+  return join(mount.root, below);
 }
 
 /**

@@ -50,10 +50,13 @@ export async function remount(
       onStep("unmount", "after");
       return;
     }
+    onStep("write note", "before");
     await writeNote(wanted);
+    onStep("write note", "after");
     onStep("unmount", "before");
     letGo(mount.mountPoint);
     onStep("unmount", "after");
+    onStep("mount", "before");
     attachMount(fresh, mount.mountPoint, { beneath: false });
     onStep("mount", "after");
   } finally {
@@ -82,7 +85,7 @@ function letGo(mountPoint: string): void {
  * Mounts what an interrupted {@link remount} has left unmounted; whether there was something to do. A note counts only as
  * long as the journal says that the rollback is not finished.
  */
-export async function finishRemount(mountPoint: string): Promise<boolean> {
+export async function finishRemount(mountPoint: string, onStep: StepObserver): Promise<boolean> {
   const note = noteOf(mountPoint);
   const text = await readFile(note, "utf8").catch(() => undefined);
   const wanted = parseStored(noteForm, text);
@@ -97,7 +100,9 @@ export async function finishRemount(mountPoint: string): Promise<boolean> {
   }
   const fresh = await mountSubvolume(wanted);
   try {
+    onStep("mount", "before");
     attachMount(fresh, mountPoint, { beneath: false });
+    onStep("mount", "after");
   } finally {
     close(fresh);
   }

@@ -9,7 +9,7 @@ import type { Snapshot } from "../driver.ts";
 import { type Mark, parseMark } from "../mark.ts";
 import { Aside } from "./aside.ts";
 import type { Place } from "./locate.ts";
-import { ATTRIBUTE, heightInName } from "./names.ts";
+import { asideName, ATTRIBUTE, heightInName } from "./names.ts";
 
 /** A snapshot, and the id of its subvolume, by which it is destroyed. */
 export interface FoundSnapshot {
@@ -35,8 +35,9 @@ export class SnapshotFinder {
   async find(place: Place, how: "from-memory" | "afresh"): Promise<Snapshot[]> {
     if (how === "afresh" || this.#beside !== place.uuid) this.#marked.clear();
     this.#beside = place.uuid;
-    const entries = await entriesOf(place.parent, (name) => heightInName(place.base, name) !== undefined);
-    const pins = await pinsOf(place);
+    const [prefix, aside] = [`${place.base}@`, asideName(place.base)];
+    const entries = await entriesOf(place.parent, (name) => name.startsWith(prefix) || name === aside);
+    const pins = entries.some(({ name }) => name === aside) ? await pinsOf(place) : new Map<string, string>();
     const marked = new Map<bigint, Snapshot>();
     const found: Snapshot[] = [];
     let looks = 0;

@@ -1,0 +1,74 @@
+import { fstatSync } from "node:fs";
+import { basename, dirname } from "node:path";
+
+import { nestedSubvolumes, SUBVOLUME_INODE } from "../../sys/btrfs.ts";
+import { identityOf, isSameFile, withDirectory } from "../../sys/directory.ts";
+import { AT_FDCWD, isErrno } from "../../sys/libc.ts";
+import { type Mount, readMounts } from "../../sys/mounts.ts";
+import { processesOn } from "../../sys/processes.ts";
+import { escapeText, quote } from "../../text.ts";
+import type { Blocker } from "../driver.ts";
+import { mountOf, type Place, volumeRoot } from "./locate.ts";
+
+/** The subvolumes inside the volume or a snapshot beside it: a snapshot shows each as an empty directory only. */
+export function nestedBlockers(place: Place, name: string): Blocker[] {
+  return withDirectory(place.parent, name, nestedSubvolumes).map((path) => ({
+    kind: "nested-subvolume",
+    message: `${quote(name)} contains the subvolume ${quote(path)}, which a snapshot of it does not hold`,
+    hint: "Make it a plain directory, or move it out of the volume",
+  }));
+}
+
+/** Who has the live state in use: what the mount shows, where there is one. */
+export async function processBlockers(place: Place, signal: AbortSignal | undefined): Promise<Blocker[]> {
+  const [from, path] = place.isStale ? [AT_FDCWD, place.path] : [place.parent, place.base];
+  const { dev } = withDirectory(from, path, (fd) => fstatSync(fd, { bigint: true }));
+  // Of our own descriptors only those of its root are there for btm's sake.
+  const uses = await processesOn(dev, { ownExcept: SUBVOLUME_INODE, signal });
+  return uses.map((use): Blocker => ({
+    kind: "process",
+    message: `process ${String(use.pid)} (${escapeText(use.command)}) has it in use: ${use.how} ${quote(use.path)}`,
+    hint: "Stop the node first; a shell inside the volume must leave it",
+  }));
+}
+
+/** Mounts that would go on showing the old state, lie on top of the volume, or keep its name from being exchanged. */
+export function mountBlockers(place: Place): Blocker[] {
+  const root = volumeRoot(place);
+  const device = mountOf(place)?.device;
+  const inside = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`);
+  const blocker = (mount: Mount, what: string, hint: string): Blocker => ({
+    kind: "mount",
+    message: `${quote(mount.mountPoint)} ${what}`,
+    hint,
+  });
+  return readMounts().flatMap((mount): Blocker[] => {
+    // The kernel does not rename an entry that something is mounted on (is_local_mountpoint in fs/namei.c).
+    if (isOnOwnEntry(place, mount)) {
+      return [
+        blocker(mount, "is mounted on the volume's own entry", "Unmount it: the volume is at the same path without it"),
+      ];
+    }
+    if (mount.id === place.mount?.id) return [];
+    if (mount.mountPoint.startsWith(`${place.path}/`)) {
+      return [blocker(mount, "is mounted inside the volume", "Unmount it first")];
+    }
+    if (mount.device === device && inside(mount.root, root)) {
+      const hint = "Unmount it first, and mount it again afterwards";
+      return [blocker(mount, "is a mount of the volume as well, and would go on showing the old state", hint)];
+    }
+    return [];
+  });
+}
+
+function isOnOwnEntry(place: Place, mount: Mount): boolean {
+  if (basename(mount.mountPoint) !== place.base) return false;
+  try {
+    const around = withDirectory(AT_FDCWD, dirname(mount.mountPoint), identityOf);
+    return isSameFile(around, identityOf(place.parent));
+  } catch (error) {
+    // Covered by another mount, or gone: then not where our volume is.
+    if (isErrno(error, "ENOENT", "ENOTDIR", "ELOOP", "EACCES")) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,54 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { entriesOf } from "../../sys/directory.ts";
+import { escapeText, quote } from "../../text.ts";
+import type { Blocker, RollbackPlan, Snapshot } from "../driver.ts";
+import { Aside, nameTaken } from "./aside.ts";
+import { mountBlockers, nestedBlockers, processBlockers } from "./blockers.ts";
+import { type Place, volumeRoot } from "./locate.ts";
+import { asideName, LIVE, undoName } from "./names.ts";
+
+/** What a rollback will do, and all that stands in its way. Changes nothing. */
+export async function planRollback(
+  place: Place,
+  target: Snapshot,
+  signal: AbortSignal | undefined,
+): Promise<RollbackPlan> {
+  const blockers: Blocker[] = [];
+  const aside = await Aside.open(place.parent, place.base);
+  const number = (await aside?.nextUndoNumber()) ?? 1;
+  aside?.close();
+  if (aside === undefined && (await entriesOf(place.parent, (name) => name === asideName(place.base))).length > 0) {
+    const { message, hint = "" } = nameTaken(place.base);
+    blockers.push({ kind: "name-taken", message, hint });
+  }
+  blockers.push(...nestedBlockers(place, place.base), ...nestedBlockers(place, target.name));
+  blockers.push(...mountBlockers(place), ...(await processBlockers(place, signal)));
+  return { target, undo: { number, place: undoPlace(place, number) }, blockers, warnings: fstabWarnings(place) };
+}
+
+/** An entry of fstab that names the subvolume by its id would mount the old state at the next boot. */
+function fstabWarnings(place: Place): string[] {
+  let fstab: string;
+  try {
+    fstab = readFileSync("/etc/fstab", "utf8");
+  } catch {
+    // No fstab: nothing in it.
+    return [];
+  }
+  return fstab.split("\n").flatMap((line) => {
+    const [, mountPoint, type, options] = line.trim().split(/\s+/);
+    if (mountPoint !== place.path || type !== "btrfs" || options?.includes("subvolid=") !== true) return [];
+    return [
+      `/etc/fstab mounts ${quote(place.path)} by subvolid=, which will lead to the old state at the next boot: write subvol=${escapeText(volumeRoot(place).slice(1))} instead`,
+    ];
+  });
+}
+
+function undoPlace(place: Place, number: number): string {
+  const name = join(asideName(place.base), undoName(number), LIVE);
+  return place.parentPath === undefined
+    ? `${name} beside the subvolume, below the top level of the file system`
+    : join(place.parentPath, name);
+}
