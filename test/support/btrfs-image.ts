@@ -12,6 +12,8 @@ export interface ImageOptions {
   readonly sizeMiB?: number;
   /** The name of the directory that holds the mount points. */
   readonly folderName?: string;
+  /** Data and metadata share their space, so that a small disk can be filled to the last block. */
+  readonly isMixed?: boolean;
   /** Told of the folder as soon as the watchdog knows it. */
   readonly onFolder?: (folder: string) => void;
 }
@@ -39,7 +41,7 @@ export class BtrfsImage {
   }
 
   static async make(options: ImageOptions = {}): Promise<BtrfsImage> {
-    const { sizeMiB = 300, folderName = "mounts" } = options;
+    const { sizeMiB = 300, folderName = "mounts", isMixed = false } = options;
     const folder = await mkdtemp(join(tmpdir(), "btm-image-"));
     // Before there is anything to take down.
     const watchdog = spawn(process.execPath, [WATCHDOG, folder], {
@@ -52,10 +54,11 @@ export class BtrfsImage {
       const handle = await open(file, "w");
       await handle.truncate(sizeMiB * 1024 * 1024);
       await handle.close();
-      await run("mkfs.btrfs", ["-q", file]);
+      await run("mkfs.btrfs", ["-q", ...(isMixed ? ["--mixed"] : []), file]);
       const device = (await run("losetup", ["--find", "--show", file])).trim();
       const image = new BtrfsImage(folder, join(folder, folderName), device, watchdog);
-      await image.mountAt("top", "/");
+      // The cleaner of deleted subvolumes wakes with the commits: every second, not every thirty.
+      await image.mountAt("top", "/", ["commit=1"]);
       return image;
     } catch (error) {
       await stop(watchdog);
