@@ -38,14 +38,28 @@ export function overlapContract(volume: CurrentVolume): void {
 
   it("a snapshot under way is finished, whatever the signal", async () => {
     const stop = new AbortController();
-    const btm = new Btm({ volume: volume().path, cap: 1 }, { onStep: () => { stop.abort(); } });
+    const btm = new Btm(
+      { volume: volume().path, cap: 1 },
+      {
+        onStep: () => {
+          stop.abort();
+        },
+      },
+    );
     await btmOf(volume()).snapshot(0);
     expect(await btm.snapshot(10, { signal: stop.signal })).toMatchObject({ taken: true, pruned: [0n] });
   });
 
   it("a rollback under way is finished, whatever the signal", async () => {
     const stop = new AbortController();
-    const btm = new Btm({ volume: volume().path }, { onStep: () => { stop.abort(); } });
+    const btm = new Btm(
+      { volume: volume().path },
+      {
+        onStep: () => {
+          stop.abort();
+        },
+      },
+    );
     await grow(btmOf(volume()), volume(), [0, 10]);
     expect(await btm.rollback(0, { signal: stop.signal })).toMatchObject({ target: { height: 0n } });
     expect(volume().read("height")).toBe("0");

@@ -11,7 +11,13 @@ export function rollbackContract(volume: CurrentVolume): void {
     await grow(btm, volume(), [0, 10]);
     volume().write("height", "15");
     const result = await btm.rollback();
-    expect(result).toMatchObject({ asked: undefined, target: { height: 10n }, choice: "latest", newer: [], dryRun: false });
+    expect(result).toMatchObject({
+      asked: undefined,
+      target: { height: 10n },
+      choice: "latest",
+      newer: [],
+      dryRun: false,
+    });
     expect(volume().read("height")).toBe("10");
   });
 
@@ -63,7 +69,11 @@ export function rollbackContract(volume: CurrentVolume): void {
     const was = manifestOf(volume().path, { exact: true });
     const { undo } = await btm.rollback(10);
     expect(undo.number).toBe(1);
-    expect(undo.place).toContain(volume().undoPath(1).slice(volume().beside.length + 1));
+    expect(undo.place).toContain(
+      volume()
+        .undoPath(1)
+        .slice(volume().beside.length + 1),
+    );
     expect(manifestOf(volume().undoPath(1), { exact: true }).slice(1)).toEqual(was.slice(1));
   });
 

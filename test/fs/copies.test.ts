@@ -26,7 +26,9 @@ beforeEach(async () => {
 /** Its mark does not count there: it is listed as unmarked, and survives everything that destroys. */
 async function expectNotOurs(height: number, file = "db", text = "precious"): Promise<void> {
   const isMarked = async (which: Btm): Promise<boolean | undefined> =>
-    (await which.list()).map((one) => (one.height === BigInt(height) ? one.mark !== undefined : undefined)).find((is) => is !== undefined);
+    (await which.list())
+      .map((one) => (one.height === BigInt(height) ? one.mark !== undefined : undefined))
+      .find((is) => is !== undefined);
   // One that remembers what it saw before, and one that does not.
   expect(await isMarked(btm)).toBe(false);
   expect(await isMarked(new Btm({ volume: volume.path }))).toBe(false);

@@ -32,10 +32,17 @@ describe.each([
         await expectWhole(scene, [scene.old], where, { mayBeGone: [0, 10], mayBeNew: [30] });
         await expectNextWorks(scene, next, where);
       },
-      2,
+      { cap: 2 },
     );
     expect(steps).toEqual([
-      ...["before set mark", "after set mark", "before snapshot", "after snapshot", "before clear mark", "after clear mark"],
+      ...[
+        "before set mark",
+        "after set mark",
+        "before snapshot",
+        "after snapshot",
+        "before clear mark",
+        "after clear mark",
+      ],
       ...["before destroy", "after destroy", "before destroy", "after destroy"],
     ]);
   });
@@ -65,7 +72,10 @@ describe.each([
         const { adopted, failed } = await scene.btm.adopt();
         expect([adopted.length <= 2, failed], where).toEqual([true, []]);
         const listed = await scene.btm.list();
-        expect(listed.map(({ height, mark }) => [height, mark !== undefined]), where).toEqual([
+        expect(
+          listed.map(({ height, mark }) => [height, mark !== undefined]),
+          where,
+        ).toEqual([
           [0n, true],
           [5n, true],
           [6n, true],

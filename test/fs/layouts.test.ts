@@ -19,7 +19,13 @@ afterAll(() => image.dispose());
 async function expectRefused(path: string, code: Parameters<typeof failureOf>[1]): Promise<void> {
   const before = manifestOf(image.top, { exact: true });
   const btm = new Btm({ volume: path });
-  for (const call of [() => btm.list(), () => btm.snapshot(0), () => btm.rollback(), () => btm.clean(), () => btm.adopt()]) {
+  for (const call of [
+    () => btm.list(),
+    () => btm.snapshot(0),
+    () => btm.rollback(),
+    () => btm.clean(),
+    () => btm.adopt(),
+  ]) {
     const { hint } = await failureOf(call(), code);
     expect(hint).toBeTruthy();
   }

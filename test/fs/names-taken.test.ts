@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -36,10 +37,13 @@ describe.each([
   ["a plain directory", mkdirSync],
   ["a file", writeEmpty],
   ["a link", linkNowhere],
-  ["a subvolume that is no snapshot", (path: string) => run("btrfs", ["subvolume", "create", "--", path])],
+  [
+    "a subvolume that is no snapshot",
+    (path: string) => void execFileSync("btrfs", ["subvolume", "create", "--", path]),
+  ],
 ])("%s called like a snapshot", (_, make) => {
   it("is none: not listed, not rolled back to, not destroyed; and its height cannot be taken", async () => {
-    await make(volume.snapshotPath(5));
+    make(volume.snapshotPath(5));
     const before = volume.everything();
     await failureOf(btm.snapshot(5), "NAME_TAKEN");
     await btm.snapshot(4);

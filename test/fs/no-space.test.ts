@@ -14,7 +14,7 @@ async function fill(image: BtrfsImage, name: string): Promise<string> {
   const folder = join(image.top, name);
   mkdirSync(folder);
   const fd = openSync(join(folder, "ballast"), "w");
-  for (let written = 1; written > 0; ) {
+  for (let written = 1; written > 0;) {
     written = 0;
     for (const size of [1024 * 1024, 4096]) {
       try {
@@ -73,7 +73,8 @@ describe.each([
     const listed = await btm.list();
     expect(listed.map((snapshot) => snapshot.height)).toEqual([...held.keys()]);
     expect(listed.every((snapshot) => snapshot.mark !== undefined)).toBe(true);
-    for (const [height, content] of held) expect(manifestOf(volume.snapshotPath(height)), String(height)).toEqual(content);
+    for (const [height, content] of held)
+      expect(manifestOf(volume.snapshotPath(height)), String(height)).toEqual(content);
 
     const { failed } = await btm.clean({ kept: 1 });
     expect(failed).toEqual([]);

@@ -15,7 +15,9 @@ afterAll(() => image.dispose());
 const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 
 async function race(volume: string, first: readonly number[], second: readonly number[]): Promise<LoopResult[]> {
-  const racers = [first, second].map((heights) => new Fixture("snapshot-loop", { volume, heights } satisfies LoopArgument));
+  const racers = [first, second].map(
+    (heights) => new Fixture("snapshot-loop", { volume, heights } satisfies LoopArgument),
+  );
   for (const racer of racers) await racer.next();
   for (const racer of racers) racer.send("go");
   return Promise.all(racers.map(async (racer) => (await racer.next()) as LoopResult));

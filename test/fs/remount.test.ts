@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { Btm } from "../../src/index.ts";
+import { Btm, type StepObserver } from "../../src/index.ts";
 import { type Mount, readMounts } from "../../src/sys/mounts.ts";
 import { BtrfsImage } from "../support/btrfs-image.ts";
 import { failureOf } from "../support/expect-code.ts";
@@ -25,7 +25,10 @@ function mountsAt(path: string): Mount[] {
 
 async function rollBack(volume: TestVolume): Promise<string[]> {
   const steps: string[] = [];
-  const btm = new Btm({ volume: volume.path }, { onStep: (step, when) => void (when === "after" && steps.push(step)) });
+  const onStep: StepObserver = (step, when) => {
+    if (when === "after") steps.push(step);
+  };
+  const btm = new Btm({ volume: volume.path }, { onStep });
   volume.write("db", "ten");
   await btm.snapshot(10);
   volume.write("db", "later");

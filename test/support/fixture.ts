@@ -18,7 +18,7 @@ export class Fixture {
   constructor(name: string, argument: unknown, options: FixtureOptions = {}) {
     const { through = [], ...rest } = options;
     const file = fileURLToPath(new URL(`fixtures/${name}.ts`, import.meta.url));
-    const [command = "", ...args] = [...through, process.execPath, file, JSON.stringify(argument)];
+    const [command, ...args] = [...through, process.execPath, file, JSON.stringify(argument)];
     this.child = spawn(command, args, { ...rest, stdio: "pipe" });
     const { stdout, stderr } = this.child;
     if (stdout === null || stderr === null) throw new TypeError("No pipes");
@@ -29,9 +29,9 @@ export class Fixture {
 
   /** The next line it prints, read as JSON. */
   async next(): Promise<unknown> {
-    const { value, done } = await this.#lines.next();
-    if (done === true) throw new Error(`The fixture has ended: ${await this.#whatItSaid()}`);
-    return JSON.parse(value);
+    const line = await this.#lines.next();
+    if (line.done === true) throw new Error(`The fixture has ended: ${await this.#whatItSaid()}`);
+    return JSON.parse(line.value);
   }
 
   /** All that it prints until it ends. */

@@ -49,12 +49,6 @@ export async function makeScene(image: BtrfsImage, options: SceneOptions): Promi
   return { volume, btm, old: volume.live(), snapshots };
 }
 
-/** Runs the operation once to the end: the calls of onStep it makes. */
-export async function stepsOf(operators: Operators, scene: Scene, operation: Operation, cap?: number): Promise<string[]> {
-  const { steps } = await operators.run(workOf(scene, operation, cap));
-  return [...steps];
-}
-
 export function workOf(scene: Scene, operation: Operation, cap?: number, killAt?: number): Work {
   return {
     volume: scene.volume.path,
@@ -79,7 +73,9 @@ export async function expectWhole(
   const { mayBeGone = [], mayBeNew = [] } = changes;
   const { volume, snapshots } = scene;
   expect(liveStates, `live by its path, ${where}`).toContainEqual(volume.live());
-  expect(liveStates, `live by its name, ${where}`).toContainEqual(manifestOf(volume.snapshotPath(0).replace(/@0$/, "")));
+  expect(liveStates, `live by its name, ${where}`).toContainEqual(
+    manifestOf(volume.snapshotPath(0).replace(/@0$/, "")),
+  );
   // A fresh one: nothing remembered.
   const list = await new Btm({ volume: volume.path }).list();
   const listed = new Map<bigint, Snapshot>(list.map((snapshot) => [snapshot.height, snapshot]));
@@ -127,19 +123,38 @@ export interface KillCase {
   readonly where: string;
 }
 
-/** Kills the operation at its first call of onStep, its second, and so on until it ends by itself, each on a fresh scene. */
+export interface KillOptions {
+  readonly cap?: number;
+  /** Which calls, given all of them; each unless given. */
+  readonly only?: (step: string) => boolean;
+}
+
+/**
+ * Kills the operation at its first call of onStep, at its second, and so on to the last, each on a fresh scene.
+ *
+ * @returns all the calls
+ */
 export async function killAtEveryStep(
   operators: Operators,
   makeFresh: () => Promise<Scene>,
   operation: Operation,
   check: (scene: Scene, killed: KillCase) => Promise<void>,
-  cap?: number,
+  options: KillOptions = {},
 ): Promise<readonly string[]> {
-  for (let killAt = 0; ; killAt++) {
+  const { cap, only = () => true } = options;
+  const whole = await operators.run(workOf(await makeFresh(), operation, cap));
+  for (const [killAt, step] of whole.steps.entries()) {
+    if (!only(step)) continue;
     const scene = await makeFresh();
     const outcome = await operators.run(workOf(scene, operation, cap, killAt));
-    if (!outcome.wasKilled) return outcome.steps;
-    expect(outcome.steps).toHaveLength(killAt + 1);
-    await check(scene, { outcome, where: `killed ${String(outcome.steps.at(-1))}` });
+    const where = `killed ${step}`;
+    expect([outcome.wasKilled, outcome.steps], where).toEqual([true, whole.steps.slice(0, killAt + 1)]);
+    await check(scene, { outcome, where });
   }
+  return whole.steps;
+}
+
+/** Between the call after a step and the one before the next, nothing is meant to happen: one of the two will do. */
+export function isAfter(step: string): boolean {
+  return step.startsWith("after ");
 }

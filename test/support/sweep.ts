@@ -16,7 +16,8 @@ export async function sweep(folder: string): Promise<boolean> {
     // Whoever still has a file open then keeps it; its place in the tree goes all the same.
     const isStubborn = pass > 20;
     const mounts = await mountsBelow(folder);
-    for (const mountPoint of mounts.toReversed()) await attempt("umount", isStubborn ? ["-l", mountPoint] : [mountPoint]);
+    for (const mountPoint of mounts.toReversed())
+      await attempt("umount", isStubborn ? ["-l", mountPoint] : [mountPoint]);
     const devices = await loopDevicesOf(folder);
     for (const device of devices) await attempt("losetup", ["-d", device]);
     if (isGone && mounts.length === 0 && devices.length === 0) return true;
