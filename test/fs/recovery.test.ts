@@ -1,0 +1,70 @@
+import { join } from "node:path";
+
+import { afterAll, beforeAll, expect, it } from "vitest";
+
+import { BtrfsImage } from "../support/btrfs-image.ts";
+import { failureOf } from "../support/expect-code.ts";
+import { Fixture } from "../support/fixture.ts";
+import type { HolderArgument } from "../support/fixtures/holder.ts";
+import type { Operation } from "../support/fixtures/operate.ts";
+import { expectTidy, makeScene, type Scene, workOf } from "../support/kill-lab.ts";
+import { Operators } from "../support/operators.ts";
+
+const operators = new Operators();
+let image: BtrfsImage;
+beforeAll(async () => {
+  image = await BtrfsImage.make();
+});
+afterAll(async () => {
+  await operators.close();
+  await image.dispose();
+});
+
+const rollback: Operation = { kind: "rollback", height: 10 };
+
+/** A rollback of a mount point that was killed after a step, and a node that was started again since. */
+async function restartedAfter(step: string): Promise<{ scene: Scene; node: Fixture }> {
+  const { steps } = await operators.run(workOf(await makeScene(image, { isMounted: true }), rollback));
+  const scene = await makeScene(image, { isMounted: true });
+  await operators.run(workOf(scene, rollback, undefined, steps.indexOf(`after ${step}`)));
+  const file = join(scene.volume.path, "state/height");
+  const node = new Fixture("holder", { how: "open file", file } satisfies HolderArgument);
+  expect(await node.next()).toBe("ready");
+  return { scene, node };
+}
+
+it("goes back to what a node was started on again, rather than take its disk away", async () => {
+  const { scene, node } = await restartedAfter("exchange");
+  expect(scene.volume.live()).toEqual(scene.old);
+  const { taken, recovered } = await scene.btm.snapshot(1000);
+  expect([taken, recovered.length]).toEqual([true, 1]);
+  expect(scene.volume.live()).toEqual(scene.old);
+  expectTidy(scene, [], "while the node runs");
+  await failureOf(scene.btm.rollback(10), "BLOCKED");
+  await node.stop();
+  await scene.btm.rollback(10);
+  expectTidy(scene, [scene.old], "in the end");
+});
+
+it("refuses to unmount what a node was started on again, names it, and finishes when it is gone", async () => {
+  const { scene, node } = await restartedAfter("attach beneath");
+  const before = scene.volume.live();
+  const { message } = await failureOf(scene.btm.snapshot(1000), "BLOCKED");
+  expect(message).toContain(`process ${String(node.child.pid)} `);
+  expect(scene.volume.live()).toEqual(before);
+  expect((await scene.btm.list()).map((snapshot) => snapshot.height)).toEqual([0n, 10n, 20n]);
+  await node.stop();
+  expect(await scene.btm.snapshot(1000)).toMatchObject({ taken: true });
+  expect(scene.volume.live()).toEqual(scene.snapshots.get(10n));
+  expectTidy(scene, [scene.old], "in the end");
+});
+
+it("a dry run of a rollback after a killed one does what it then does", async () => {
+  const scene = await makeScene(image, { isMounted: false });
+  const { steps } = await operators.run(workOf(await makeScene(image, { isMounted: false }), rollback));
+  await operators.run(workOf(scene, rollback, undefined, steps.indexOf("after stage")));
+  const planned = await scene.btm.rollback(20, { dryRun: true });
+  const done = await scene.btm.rollback(20);
+  expect(done.undo).toEqual(planned.undo);
+  expect(done.target).toEqual(planned.target);
+});
