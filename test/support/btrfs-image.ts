@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import { killFixtures } from "./fixture.ts";
 import { run } from "./run.ts";
 
 export interface ImageOptions {
@@ -85,6 +86,7 @@ export class BtrfsImage {
 
   /** Takes everything down. */
   async dispose(): Promise<void> {
+    await killFixtures();
     const status = await stop(this.#watchdog);
     if (status !== 0) throw new Error(`Something is left of ${this.folder}: the watchdog ended with ${String(status)}`);
   }

@@ -8,6 +8,13 @@ export interface FixtureOptions extends Pick<SpawnOptions, "cwd" | "uid" | "gid"
   readonly through?: readonly string[];
 }
 
+const running = new Set<Fixture>();
+
+/** Ends what a failed test has left running: it may have files open on what is taken down next. */
+export async function killFixtures(): Promise<void> {
+  await Promise.all([...running].map((fixture) => fixture.kill()));
+}
+
 /** A program of test/support/fixtures in a process of its own. It ends when its standard input does. */
 export class Fixture {
   readonly child: ChildProcess;
@@ -20,6 +27,8 @@ export class Fixture {
     const file = fileURLToPath(new URL(`fixtures/${name}.ts`, import.meta.url));
     const [command, ...args] = [...through, process.execPath, file, JSON.stringify(argument)];
     this.child = spawn(command, args, { ...rest, stdio: "pipe" });
+    running.add(this);
+    this.child.on("exit", () => running.delete(this));
     const { stdout, stderr } = this.child;
     if (stdout === null || stderr === null) throw new TypeError("No pipes");
     stderr.setEncoding("utf8").on("data", (text: string) => (this.#stderr += text));
