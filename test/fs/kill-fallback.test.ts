@@ -10,10 +10,7 @@ import { readMounts } from "../../src/sys/mounts.ts";
 import { asOnOldKernel, hasStrace } from "../support/old-kernel.ts";
 import { Operators } from "../support/operators.ts";
 
-const operators = new Operators(asOnOldKernel);
 const rollback: Operation = { kind: "rollback", height: 10 };
-
-afterAll(() => operators.close());
 
 /** Before Linux 6.5 the old mount goes before the new one comes: in between, a path leads to the bare mount point. */
 describe.skipIf(!hasStrace()).each([
@@ -21,11 +18,15 @@ describe.skipIf(!hasStrace()).each([
   // A plain directory on Btrfs is what a bare mount point looks like there.
   { on: "Btrfs", at: "top", from: "after write note" },
 ])("an older kernel, the mount point a directory on $on", ({ at, from }) => {
+  const operators = new Operators(asOnOldKernel);
   let image: BtrfsImage;
   beforeAll(async () => {
     image = await BtrfsImage.make();
   });
-  afterAll(() => image.dispose());
+  afterAll(async () => {
+    await operators.close();
+    await image.dispose();
+  });
 
   async function fresh(): Promise<Scene> {
     const { volume, ...scene } = await makeScene(image, { isMounted: false });
