@@ -5,6 +5,8 @@ import { growthExponent, median } from "../lib/statistics.ts";
 const SIZES = [8192, 16_384, 32_768, 65_536] as const;
 const LARGEST = 65_536;
 const ROUNDS = 31;
+/** The first rounds are slower, until V8 has compiled the code. */
+const WARM_UP = 10;
 /**
  * The slope of n log n from 8,192 to 65,536 is 1.10. The rest is for caches that the larger ones no longer fit into; n
  * squared would be 2.
@@ -26,12 +28,13 @@ export const retention: Row = {
 function lines(algo: Algo, what: string, capOf: (size: number) => number): Line[] {
   const samples = new Map<number, number[]>(SIZES.map((size) => [size, []]));
   const inputs = SIZES.map((size) => [size, heights(size)] as const);
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = -WARM_UP; round < ROUNDS; round++) {
     for (const [size, snapshots] of inputs) {
       const cap = capOf(size);
       const begin = performance.now();
       const decisions = decide(algo, snapshots, { head: BigInt(size) * 20n, cap });
-      samples.get(size)?.push(performance.now() - begin);
+      const ms = performance.now() - begin;
+      if (round >= 0) samples.get(size)?.push(ms);
       const kept = decisions.filter((decision) => decision.keep).length;
       if (kept !== cap) throw new Error(`${algo} keeps ${String(kept)} of ${String(size)}, not ${String(cap)}`);
     }
