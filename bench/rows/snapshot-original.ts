@@ -74,7 +74,7 @@ function library(release: string, program: string): Contender {
 
 async function compare(tools: Tools, existing: number): Promise<Line[]> {
   const program = tools.original?.library;
-  const others = program === undefined ? [] : [library("2", program), library("3", program)];
+  const others = program === undefined ? [] : [library("2.0.0", program), library("3.0.1", program)];
   const contenders = [ours, commands, ...others];
   const samples = await onImages(contenders, async (images) => {
     const started = contenders.map((contender, i) => {

@@ -13,7 +13,7 @@ fn main() -> io::Result<()> {
     };
     let cap: u64 = cap.parse().expect("cap");
     let snapshot: Box<dyn Fn(u64)> = match release.as_str() {
-        "2" => {
+        "2.0.0" => {
             let mut cfg = btm2::BtmCfg::new(volume, Some("btrfs")).expect("configuration");
             (cfg.itv, cfg.cap) = (1, cap);
             Box::new(move |height| cfg.snapshot(height).expect("snapshot"))
