@@ -1,7 +1,8 @@
+import { checkCallOptions } from "./call-options.ts";
 import { type BtmCfg, type BtmOptions, parseCfg, parseKept } from "./cfg.ts";
 import { driverFor } from "./driver/detect.ts";
 import type { Blocker, DestroyOutcome, Driver, DriverDeps, Snapshot, Volume } from "./driver/driver.ts";
-import { BtmError, throwIfAborted } from "./errors.ts";
+import { BtmError, isBtmError, throwIfAborted } from "./errors.ts";
 import { due, type Height, type HeightInput, parseHeight } from "./height.ts";
 import { decide } from "./retention/retention.ts";
 import type {
@@ -50,6 +51,7 @@ export class Btm {
    * const { taken, reason } = await btm.snapshot(11n);
    */
   async snapshot(height: HeightInput, options: SnapshotOptions = {}): Promise<SnapshotResult> {
+    checkCallOptions("snapshot", options, { force: "boolean", prune: "boolean", dryRun: "boolean" });
     const { dryRun = false, signal } = options;
     const at = parseHeight(height);
     const plan = (seen: readonly Snapshot[]): SnapshotPlan => this.#planSnapshot(at, options, seen);
@@ -59,16 +61,17 @@ export class Btm {
     return this.#withVolume(signal, async (held) => {
       if (dryRun) {
         const planned = plan(await held.volume.snapshots());
+        const recovered = await held.volume.pending();
         if (planned.taken) await refuseIncomplete(held.volume, at);
-        return answer(planned, { pruned: planned.excess.map((snapshot) => snapshot.height) });
+        return answer(planned, { recovered, pruned: planned.excess.map((snapshot) => snapshot.height) });
       }
       // Most blocks are not due: while another btm has the lock they are answered without it.
-      if (!held.volume.tryLock()) {
+      if (!(await held.volume.tryLock())) {
         const glance = plan(await held.volume.snapshots());
         if (!glance.taken) return answer(glance);
       }
-      const recovered = await this.#lock(held, signal);
-      const { volume } = held;
+      await this.#lock(held, signal);
+      const { volume, recovered } = held;
       let planned = plan(await volume.snapshots("from-memory"));
       if (planned.reason === "exists") planned = plan(await volume.snapshots());
       if (!planned.taken) return answer(planned, { recovered });
@@ -89,6 +92,7 @@ export class Btm {
    * for (const { height, createdAt } of await btm.list()) console.log(height, createdAt);
    */
   async list(options: CallOptions = {}): Promise<Snapshot[]> {
+    checkCallOptions("list", options, {});
     return this.#withVolume(options.signal, ({ volume }) => volume.snapshots());
   }
 
@@ -102,10 +106,11 @@ export class Btm {
    * const { target, undo } = await btm.rollback(11, { strict: true });
    */
   async rollback(height?: HeightInput, options: RollbackOptions = {}): Promise<RollbackResult> {
+    checkCallOptions("rollback", options, { strict: "boolean", dryRun: "boolean", confirm: "function" });
     const { strict = false, dryRun = false, confirm, signal } = options;
     const asked = height === undefined ? undefined : parseHeight(height);
     return this.#withVolume(signal, async (held) => {
-      const makePlan = async ({ volume }: Held): Promise<RollbackResult> => {
+      const makePlan = async ({ volume, recovered }: Held): Promise<RollbackResult> => {
         const snapshots = await volume.snapshots();
         const chosen = chooseTarget(volume.name, snapshots, asked, strict);
         const newer = snapshots.filter((snapshot) => snapshot.height > chosen.target.height);
@@ -119,17 +124,17 @@ export class Btm {
           undo,
           blockers,
           warnings: [...warnings, ...aboutNewer(newer)],
-          recovered: [],
+          recovered,
           dryRun,
         };
       };
       const isSame = (a: RollbackResult, b: RollbackResult): boolean =>
-        a.target.uuid === b.target.uuid && a.undo.number === b.undo.number;
-      if (dryRun) return makePlan(held);
-      const { plan, recovered } = await this.#agree(held, makePlan, isSame, { confirm, signal });
+        sameSnapshots([a.target], [b.target]) && a.undo.number === b.undo.number;
+      if (dryRun) return makePlan({ ...held, recovered: await held.volume.pending() });
+      const plan = await this.#agree(held, makePlan, isSame, { confirm, signal });
       throwIfAborted(signal);
-      await held.volume.rollback(plan);
-      return { ...plan, recovered };
+      const warnings = await held.volume.rollback(plan);
+      return { ...plan, warnings: [...plan.warnings, ...warnings] };
     });
   }
 
@@ -141,10 +146,11 @@ export class Btm {
    * await btm.clean({ kept: 10 });
    */
   async clean(options: CleanOptions = {}): Promise<CleanResult> {
+    checkCallOptions("clean", options, { kept: "any", dryRun: "boolean", confirm: "function" });
     const { dryRun = false, confirm, signal } = options;
     const keep = parseKept(options.kept ?? 0);
     return this.#withVolume(signal, async (held) => {
-      const makePlan = async ({ volume }: Held): Promise<CleanResult> => {
+      const makePlan = async ({ volume, recovered }: Held): Promise<CleanResult> => {
         const snapshots = await volume.snapshots();
         const ours = snapshots.filter(isOurs);
         const removed = new Set(ours.slice(0, Math.max(0, ours.length - keep)).filter((snapshot) => !snapshot.pinned));
@@ -152,17 +158,17 @@ export class Btm {
           removed: [...removed],
           kept: snapshots.filter((snapshot) => !removed.has(snapshot)),
           failed: [],
-          recovered: [],
+          recovered,
           dryRun,
         };
       };
-      if (dryRun) return makePlan(held);
+      if (dryRun) return makePlan({ ...held, recovered: await held.volume.pending() });
       const isSame = (a: CleanResult, b: CleanResult): boolean => sameSnapshots(a.removed, b.removed);
-      const { plan, recovered } = await this.#agree(held, makePlan, isSame, { confirm, signal });
+      const plan = await this.#agree(held, makePlan, isSame, { confirm, signal });
       const outcomes = await held.volume.destroy(plan.removed, signal);
       const failed = failuresOf(outcomes);
       const stay = new Set(failed.map((failure) => failure.snapshot));
-      return { ...plan, removed: plan.removed.filter((snapshot) => !stay.has(snapshot)), failed, recovered };
+      return { ...plan, removed: plan.removed.filter((snapshot) => !stay.has(snapshot)), failed };
     });
   }
 
@@ -175,15 +181,16 @@ export class Btm {
    * const { adopted } = await btm.adopt({ dryRun: true });
    */
   async adopt(options: PlannedOptions<AdoptResult> = {}): Promise<AdoptResult> {
+    checkCallOptions("adopt", options, { dryRun: "boolean", confirm: "function" });
     const { dryRun = false, confirm, signal } = options;
     return this.#withVolume(signal, async (held) => {
-      const makePlan = async ({ volume }: Held): Promise<AdoptResult> => {
+      const makePlan = async ({ volume, recovered }: Held): Promise<AdoptResult> => {
         const adopted = (await volume.snapshots()).filter((snapshot) => !isOurs(snapshot));
-        return { adopted, failed: [], recovered: [], dryRun };
+        return { adopted, failed: [], recovered, dryRun };
       };
-      if (dryRun) return makePlan(held);
+      if (dryRun) return makePlan({ ...held, recovered: await held.volume.pending() });
       const isSame = (a: AdoptResult, b: AdoptResult): boolean => sameSnapshots(a.adopted, b.adopted);
-      const { plan, recovered } = await this.#agree(held, makePlan, isSame, { confirm, signal });
+      const plan = await this.#agree(held, makePlan, isSame, { confirm, signal });
       const failed: Failure[] = [];
       const adopted: Snapshot[] = [];
       for (const snapshot of plan.adopted) {
@@ -196,7 +203,7 @@ export class Btm {
           failed.push({ snapshot, error });
         }
       }
-      return { adopted, failed, recovered, dryRun };
+      return { ...plan, adopted, failed };
     });
   }
 
@@ -208,35 +215,39 @@ export class Btm {
    * await btm.pin(11);
    */
   async pin(height: HeightInput, options: CallOptions = {}): Promise<void> {
-    await this.#setPinned(height, true, options.signal);
+    checkCallOptions("pin", options, {});
+    await this.#withSnapshot("pin", height, options.signal, (volume, snapshot) => volume.pin(snapshot));
   }
 
   /** Undoes {@link pin}. @throws BtmError BAD_HEIGHT, NO_SUCH_SNAPSHOT */
   async unpin(height: HeightInput, options: CallOptions = {}): Promise<void> {
-    await this.#setPinned(height, false, options.signal);
+    checkCallOptions("unpin", options, {});
+    await this.#withSnapshot("unpin", height, options.signal, (volume, snapshot) => volume.unpin(snapshot));
   }
 
-  async #setPinned(height: HeightInput, pinned: boolean, signal: AbortSignal | undefined): Promise<void> {
+  async #withSnapshot(
+    action: string,
+    height: HeightInput,
+    signal: AbortSignal | undefined,
+    use: (volume: Volume, snapshot: Snapshot) => Promise<void>,
+  ): Promise<void> {
     const at = parseHeight(height);
     await this.#withVolume(signal, async (held) => {
       await this.#lock(held, signal);
-      const { volume } = held;
-      const snapshot = (await volume.snapshots()).find((candidate) => candidate.height === at);
-      if (snapshot === undefined) {
-        throw new BtmError(
-          "NO_SUCH_SNAPSHOT",
-          `Cannot pin ${String(at)} of ${quote(volume.name)}: there is no snapshot of that height`,
-        );
-      }
-      await volume.setPinned(snapshot, pinned);
+      const snapshot = (await held.volume.snapshots()).find((candidate) => candidate.height === at);
+      if (snapshot !== undefined) return use(held.volume, snapshot);
+      const what = `Cannot ${action} ${String(at)} of ${quote(held.volume.name)}`;
+      throw new BtmError("NO_SUCH_SNAPSHOT", `${what}: there is no snapshot of that height`);
     });
   }
 
   async #withVolume<T>(signal: AbortSignal | undefined, use: (held: Held) => Promise<T>): Promise<T> {
     throwIfAborted(signal);
-    const held: Held = { volume: await this.#open() };
+    const held: Held = { volume: await this.#open(), recovered: [] };
     try {
       return await use(held);
+    } catch (error) {
+      throw withRecovered(error, held.recovered);
     } finally {
       held.volume.close();
     }
@@ -248,13 +259,12 @@ export class Btm {
   }
 
   /** Locks the volume and finishes what was interrupted; when either changed the volume, it is opened afresh. */
-  async #lock(held: Held, signal: AbortSignal | undefined): Promise<string[]> {
-    const recovered: string[] = [];
+  async #lock(held: Held, signal: AbortSignal | undefined): Promise<void> {
     for (;;) {
       const isCurrent = await held.volume.lock(this.cfg.lockTimeoutMs, signal);
       const done = isCurrent ? await held.volume.recover() : [];
-      recovered.push(...done);
-      if (isCurrent && done.length === 0) return recovered;
+      held.recovered.push(...done);
+      if (isCurrent && done.length === 0) return;
       await this.#reopen(held);
     }
   }
@@ -274,26 +284,21 @@ export class Btm {
       readonly confirm: ((plan: Plan) => Promise<boolean>) | undefined;
       readonly signal: AbortSignal | undefined;
     },
-  ): Promise<{ plan: Plan; recovered: string[] }> {
+  ): Promise<Plan> {
     const { confirm, signal } = options;
-    const recovered = await this.#lock(held, signal);
-    if (confirm === undefined) return { plan: await makePlan(held), recovered };
+    await this.#lock(held, signal);
+    if (confirm === undefined) return makePlan(held);
     // A person may take long to answer: the node's snapshots must not wait for that.
     await this.#reopen(held);
     const agreed = await makePlan(held);
     if (!(await confirm(agreed))) throw new BtmError("DECLINED", "Nothing was changed: the plan was declined");
-    recovered.push(...(await this.#lock(held, signal)));
+    await this.#lock(held, signal);
     const plan = await makePlan(held);
-    if (!isSame(agreed, plan)) {
-      throw new BtmError(
-        "PLAN_CHANGED",
-        `Nothing was changed: meanwhile the snapshots of ${quote(held.volume.name)} became others than the plan says`,
-        {
-          hint: "Run the command again and look at the new plan",
-        },
-      );
-    }
-    return { plan, recovered };
+    if (isSame(agreed, plan)) return plan;
+    const what = `meanwhile the snapshots of ${quote(held.volume.name)} became others than the plan says`;
+    throw new BtmError("PLAN_CHANGED", `Nothing was changed: ${what}`, {
+      hint: "Run the command again and look at the new plan",
+    });
   }
 
   #planSnapshot(at: Height, { force = false, prune = true }: SnapshotOptions, seen: readonly Snapshot[]): SnapshotPlan {
@@ -313,9 +318,21 @@ interface SnapshotPlan extends Pick<SnapshotResult, "taken" | "reason" | "last">
   readonly excess: readonly Snapshot[];
 }
 
-/** A volume that may be opened afresh in the middle of a call. */
+/** A volume that may be opened afresh in the middle of a call, and what was recovered in it. */
 interface Held {
   volume: Volume;
+  readonly recovered: string[];
+}
+
+/** That something was finished or undone must be told although the call itself failed. */
+function withRecovered(error: unknown, recovered: readonly string[]): unknown {
+  if (!isBtmError(error) || recovered.length === 0) return error;
+  const { code, message, hint, cause, details } = error;
+  return new BtmError(code, message, {
+    ...(hint === undefined ? {} : { hint }),
+    cause,
+    details: { ...details, recovered },
+  });
 }
 
 function isOurs(snapshot: Pick<Snapshot, "mark">): boolean {

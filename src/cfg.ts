@@ -47,6 +47,13 @@ export interface BtmCfg {
  * @throws BtmError NO_VOLUME_GIVEN, BAD_VOLUME_NAME, BAD_ITV, BAD_CAP, BAD_MODE, BAD_ALGO, BAD_OPTION
  */
 export function parseCfg(options: BtmOptions): BtmCfg {
+  // From JavaScript anything may come.
+  if (typeof options !== "object" || (options as unknown) === null) {
+    throw new BtmError(
+      "BAD_OPTION",
+      `Cannot use ${show(options)} as a configuration: expected an object with a volume`,
+    );
+  }
   for (const key of Object.keys(options)) {
     if (!KEYS.has(key)) {
       throw new BtmError("BAD_OPTION", `Unknown option "${escapeText(key)}": expected one of ${[...KEYS].join(", ")}`);

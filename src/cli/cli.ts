@@ -3,7 +3,7 @@ import { CommanderError } from "commander";
 import { BtmError, exitStatusOf, isBtmError } from "../errors.ts";
 import { escapeText } from "../text.ts";
 import { splitShortEquals } from "./arguments.ts";
-import type { Context } from "./context.ts";
+import { type Context, noteRecovered } from "./context.ts";
 import { Output, type Terminal } from "./output.ts";
 import { makeProgram, optionsWithValue, type Run } from "./program.ts";
 
@@ -19,12 +19,14 @@ export async function runCommandLine(
   signal: AbortSignal,
 ): Promise<number> {
   let status = 0;
+  const told = new Set<string>();
   const run: Run = async (name, flags, load) => {
     const context: Context = {
       output: new Output(terminal, name, flags.json === true),
       signal,
+      told,
       volumeFromEnv: terminal.env["BTM_VOLUME"],
-      isInteractive: terminal.inIsTty && terminal.outIsTty,
+      isInteractive: terminal.inIsTty && terminal.errorIsTty,
     };
     status = await (await load())(flags, context);
   };
@@ -51,7 +53,10 @@ export async function runCommandLine(
     const command = args.find((arg) => known.includes(arg)) ?? "btm";
     const hint = command === "btm" ? "btm help lists the commands" : `btm help ${command} lists its options`;
     const failure = asBtmError(error, hint);
-    new Output(terminal, command, args.includes("--json")).error(failure);
+    const output = new Output(terminal, command, args.includes("--json"));
+    const { recovered } = failure.details;
+    if (Array.isArray(recovered)) noteRecovered({ output, told }, recovered.map(String));
+    output.error(failure);
     return failure.exitStatus;
   }
 }

@@ -1,6 +1,7 @@
 import { Btm } from "../btm.ts";
 import type { BtmOptions } from "../cfg.ts";
 import { BtmError } from "../errors.ts";
+import { quote } from "../text.ts";
 import type { Output } from "./output.ts";
 
 /** The options that every command has. */
@@ -23,6 +24,8 @@ export interface Context {
   readonly signal: AbortSignal;
   /** Of BTM_VOLUME. */
   readonly volumeFromEnv: string | undefined;
+  /** What has been said of recovery. */
+  readonly told: Set<string>;
   /** Whether a person can be asked. */
   readonly isInteractive: boolean;
 }
@@ -43,28 +46,32 @@ export function makeBtm(flags: CommonFlags, context: Context, rest: Omit<BtmOpti
 
 function parseLockTimeout(seconds: string): number {
   if (/^\d{1,6}(\.\d{1,3})?$/.test(seconds)) return Math.round(Number(seconds) * 1000);
-  throw new BtmError(
-    "BAD_OPTION",
-    `Cannot use --lock-timeout ${JSON.stringify(seconds)}: expected seconds, 0 to 999999`,
-  );
+  throw new BtmError("BAD_OPTION", `Cannot use --lock-timeout ${quote(seconds)}: expected seconds, 0 to 999999`);
 }
 
 /** Shows the plan and asks, when a person is there to ask and has not said --yes; without one the command goes ahead. */
 export function confirmWith<Plan>(
   flags: PlanFlags,
   context: Context,
-  show: (plan: Plan) => void,
+  show: (plan: Plan, write: (line: string) => void) => void,
   question: string,
 ): { confirm?: (plan: Plan) => Promise<boolean> } {
   if (flags.yes === true || flags.json === true || !context.isInteractive) return {};
   return {
     confirm: (plan) => {
-      show(plan);
-      return context.output.agrees(question);
+      // Where the question is: the answer of the command may go elsewhere (btm clean | tee log).
+      show(plan, (line) => {
+        context.output.note(line);
+      });
+      return context.output.agrees(question, context.signal);
     },
   };
 }
 
-export function noteRecovered(context: Context, recovered: readonly string[]): void {
-  for (const text of recovered) context.output.note(text);
+/** Says what was finished or undone of an interrupted command, once. */
+export function noteRecovered({ output, told }: Pick<Context, "output" | "told">, recovered: readonly string[]): void {
+  for (const text of recovered) {
+    if (!told.has(text)) output.note(text);
+    told.add(text);
+  }
 }

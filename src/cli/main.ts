@@ -1,7 +1,6 @@
 #!/usr/bin/env node
-import { exitStatusOf } from "../errors.ts";
 import { runCommandLine } from "./cli.ts";
 import { processTerminal, signalOfProcess } from "./process.ts";
 
-const signal = signalOfProcess(exitStatusOf.ABORTED);
+const signal = signalOfProcess();
 process.exitCode = await runCommandLine(process.argv.slice(2), processTerminal(), signal);

@@ -9,7 +9,7 @@ export interface Terminal {
   readonly errorIsTty: boolean;
   readonly inIsTty: boolean;
   /** Asks a question and gives the line that is typed; undefined at the end of the input. */
-  ask(question: string): Promise<string | undefined>;
+  ask(question: string, signal: AbortSignal): Promise<string | undefined>;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
@@ -84,8 +84,8 @@ export class Output {
   }
 
   /** Whether the person at the terminal agrees. */
-  async agrees(question: string): Promise<boolean> {
-    const answer = await this.#terminal.ask(`${question} [y/N] `);
+  async agrees(question: string, signal: AbortSignal): Promise<boolean> {
+    const answer = await this.#terminal.ask(`${question} [y/N] `, signal);
     return /^y(es)?$/i.test(answer?.trim() ?? "");
   }
 

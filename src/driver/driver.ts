@@ -45,7 +45,7 @@ export interface Snapshot {
 
 /** Something that stands in the way of an operation. All are found before the first change. */
 export interface Blocker {
-  readonly kind: "nested-subvolume" | "process" | "mount" | "name-taken";
+  readonly kind: "nested-subvolume" | "process" | "loop-device" | "mount" | "name-taken";
   /** What it is, for people; escaped. */
   readonly message: string;
   /** What to do about it. */
@@ -83,7 +83,7 @@ export interface Volume {
   snapshots(how?: "from-memory" | "afresh"): Promise<Snapshot[]>;
 
   /** Takes the lock when nobody has it. It counts only once {@link lock} has said that the volume is as it was opened. */
-  tryLock(): boolean;
+  tryLock(): Promise<boolean>;
 
   /**
    * Waits until no other process changes the volume, and keeps others from doing so until close.
@@ -95,6 +95,9 @@ export interface Volume {
 
   /** Finishes or undoes what a killed process or a power cut left half done; says what it did. Needs the lock. */
   recover(): Promise<string[]>;
+
+  /** What {@link recover} would have to do, in words; empty when nothing was interrupted. Changes nothing. */
+  pending(): Promise<string[]>;
 
   /** What would make a snapshot incomplete. */
   snapshotBlockers(): Promise<Blocker[]>;
@@ -108,14 +111,22 @@ export interface Volume {
   /** Writes our mark into a snapshot that has none. Needs the lock. */
   adopt(snapshot: Snapshot): Promise<void>;
 
-  /** Pins a snapshot, or lets it go. Needs the lock. */
-  setPinned(snapshot: Snapshot, pinned: boolean): Promise<void>;
+  /** Keeps a snapshot from being pruned and cleaned. Needs the lock. */
+  pin(snapshot: Snapshot): Promise<void>;
+
+  /** Needs the lock. */
+  unpin(snapshot: Snapshot): Promise<void>;
 
   /** What a rollback to the snapshot will do, and all that stands in its way. Changes nothing. */
   planRollback(target: Snapshot, signal?: AbortSignal): Promise<RollbackPlan>;
 
-  /** Does exactly what the plan says. Needs the lock. */
-  rollback(plan: RollbackPlan): Promise<void>;
+  /**
+   * Does exactly what the plan says. Needs the lock.
+   *
+   * @returns what the user should know
+   * @throws BtmError PARTLY_DONE when the volume is rolled back and something remains to be done
+   */
+  rollback(plan: RollbackPlan): Promise<string[]>;
 
   close(): void;
 }

@@ -46,6 +46,10 @@ export interface SubvolumeInfo {
   /** Of the subvolume this was received from (btrfs receive); undefined when it was not. */
   readonly receivedUuid: string | undefined;
   readonly createdAt: Date;
+  /** The transaction that made it. */
+  readonly createdIn: bigint;
+  /** The transaction that last changed anything in it. */
+  readonly changedIn: bigint;
 }
 
 /** Needs no privilege (Linux 4.18). The descriptor may be of any directory of the subvolume. */
@@ -57,6 +61,8 @@ export function subvolumeInfo(fd: number): SubvolumeInfo {
     uuid: uuidAt(296) ?? "",
     parentUuid: uuidAt(312),
     receivedUuid: uuidAt(328),
+    createdIn: info.readBigUInt64LE(352),
+    changedIn: info.readBigUInt64LE(344),
     createdAt: new Date(Number(info.readBigUInt64LE(392)) * 1000 + Math.floor(info.readUInt32LE(400) / 1e6)),
   };
 }

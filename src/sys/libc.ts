@@ -4,6 +4,7 @@
  *
  * Loaded on demand (a driver imports it), so that `btm --version` or a library import on another platform needs no koffi.
  */
+import { constants as fsConstants } from "node:fs";
 import { constants } from "node:os";
 import { getSystemErrorMap } from "node:util";
 
@@ -59,11 +60,8 @@ function checkAsync(call: string, fn: AsyncCallable, ...args: readonly unknown[]
   });
 }
 
-// fcntl.h, asm-generic/fcntl.h
-const O_RDONLY = 0;
-const O_DIRECTORY = 0o200_000;
-const O_NOFOLLOW = 0o400_000;
-const O_CLOEXEC = 0o2_000_000;
+// fcntl.h; O_DIRECTORY and O_NOFOLLOW are not the same numbers on every architecture, so the platform tells them.
+const OPEN_DIRECTORY = fsConstants.O_RDONLY | fsConstants.O_DIRECTORY | fsConstants.O_NOFOLLOW | 0o2_000_000; // O_CLOEXEC
 const AT_REMOVEDIR = 0x200;
 export const AT_FDCWD = -100;
 
@@ -83,7 +81,6 @@ const cSyncfs = declare("int syncfs(int fd)");
 const cFgetxattr = declare("intptr_t fgetxattr(int fd, const char *name, void *value, size_t size)");
 const cFsetxattr = declare("int fsetxattr(int fd, const char *name, const void *value, size_t size, int flags)");
 const cFremovexattr = declare("int fremovexattr(int fd, const char *name)");
-const cFlistxattr = declare("intptr_t flistxattr(int fd, void *list, size_t size)");
 const cUmount2 = declare("int umount2(const char *target, int flags)");
 // glibc has wrappers for the mount calls since 2.36 only, Debian 11 has 2.31: by number, which is the same on every
 // architecture for calls this new (asm-generic/unistd.h).
@@ -102,12 +99,12 @@ const SYS_FSMOUNT = 432;
 
 /** Opens a directory, never through a symbolic link in the last part of the path. */
 export function openDirectoryAt(directory: number, path: string): number {
-  return check("openat", cOpenat(directory, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0));
+  return check("openat", cOpenat(directory, path, OPEN_DIRECTORY, 0));
 }
 
 /** The same; undefined when there is nothing of that name, or no directory: an answer, not an error. */
 export function openDirectoryIfAny(directory: number, path: string): number | undefined {
-  const fd = cOpenat(directory, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+  const fd = cOpenat(directory, path, OPEN_DIRECTORY, 0);
   const { ENOENT, ENOTDIR, ELOOP } = constants.errno;
   if (fd < 0 && [ENOENT, ENOTDIR, ELOOP].includes(koffi.errno())) return undefined;
   return check("openat", fd);
@@ -117,12 +114,13 @@ export function close(fd: number): void {
   check("close", cClose(fd));
 }
 
-export function makeDirectoryAt(directory: number, name: string, mode: number): void {
-  check("mkdirat", cMkdirat(directory, name, mode));
+/** Asynchronous, as everything that joins a transaction. */
+export function makeDirectoryAt(directory: number, name: string, mode: number): Promise<number> {
+  return checkAsync("mkdirat", cMkdirat, directory, name, mode);
 }
 
-export function removeDirectoryAt(directory: number, name: string): void {
-  check("unlinkat", cUnlinkat(directory, name, AT_REMOVEDIR));
+export function removeDirectoryAt(directory: number, name: string): Promise<number> {
+  return checkAsync("unlinkat", cUnlinkat, directory, name, AT_REMOVEDIR);
 }
 
 /** Exchanges two names in one step: at every instant both exist (renameat2(2), RENAME_EXCHANGE; Btrfs since Linux 4.7). */
@@ -181,13 +179,11 @@ export function syncFileSystem(fd: number): Promise<number> {
 
 /** The value of an extended attribute, undefined when there is none or it is larger than any of ours. */
 export function getAttribute(fd: number, name: string): string | undefined {
-  try {
-    const length = check("fgetxattr", cFgetxattr(fd, name, attribute, attribute.byteLength));
-    return attribute.toString("utf8", 0, length);
-  } catch (error) {
-    if (isErrno(error, "ENODATA", "ERANGE", "EOPNOTSUPP")) return undefined;
-    throw error;
-  }
+  const length = cFgetxattr(fd, name, attribute, attribute.byteLength);
+  const { ENODATA, ERANGE, EOPNOTSUPP } = constants.errno;
+  // An answer, not an error: it is asked for each of thousands of snapshots.
+  if (length < 0 && [ENODATA, ERANGE, EOPNOTSUPP].includes(koffi.errno())) return undefined;
+  return attribute.toString("utf8", 0, check("fgetxattr", length));
 }
 
 const attribute = Buffer.alloc(4096);
@@ -205,13 +201,6 @@ export async function removeAttribute(fd: number, name: string): Promise<void> {
   } catch (error) {
     if (!isErrno(error, "ENODATA")) throw error;
   }
-}
-
-export function listAttributes(fd: number): string[] {
-  // XATTR_LIST_MAX of linux/limits.h: no list is longer.
-  const list = Buffer.alloc(65_536);
-  const length = check("flistxattr", cFlistxattr(fd, list, list.byteLength));
-  return list.toString("utf8", 0, length).split("\0").slice(0, -1);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 /** A line of /proc/self/mountinfo, proc(5). */
 export interface Mount {
@@ -30,11 +30,11 @@ export function parseMounts(text: string): Mount[] {
     return [
       {
         id: BigInt(id),
-        root: unescape(root),
-        mountPoint: unescape(mountPoint),
+        root: unescapeOctal(root),
+        mountPoint: unescapeOctal(mountPoint),
         options: options?.split(",") ?? [],
         type,
-        source: unescape(source ?? ""),
+        source: unescapeOctal(source ?? ""),
         superOptions: superOptions?.split(",") ?? [],
         device: device ?? "",
       },
@@ -43,7 +43,7 @@ export function parseMounts(text: string): Mount[] {
 }
 
 /** The kernel writes blank, tab, newline and backslash as three octal digits (mangle() in fs/seq_file.c). */
-function unescape(field: string): string {
+export function unescapeOctal(field: string): string {
   return field.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
 }
 
@@ -63,3 +63,20 @@ const ATTRIBUTES: Readonly<Record<string, number>> = {
   nodiratime: 0x80,
   nosymfollow: 0x20_0000,
 };
+
+/** The loop devices and the files that they show, by /sys/block. */
+export function readLoopDevices(): { readonly device: string; readonly file: string }[] {
+  return readdirSync("/sys/block").flatMap((name) => {
+    try {
+      return [
+        {
+          device: `/dev/${name}`,
+          file: readFileSync(`/sys/block/${name}/loop/backing_file`, "utf8").replace(/\n$/, ""),
+        },
+      ];
+    } catch {
+      // No loop device, or one without a file.
+      return [];
+    }
+  });
+}

@@ -10,6 +10,7 @@ export interface ProcessUse {
   readonly how: "open file" | "working directory" | "root directory" | "program" | "mapped file";
   /** One path, as the kernel tells it. */
   readonly path: string;
+  readonly inode: bigint;
 }
 
 export interface ProcessesOnOptions {
@@ -42,7 +43,7 @@ async function firstUse(
   folder: string,
   device: bigint,
   except: bigint | undefined,
-): Promise<Pick<ProcessUse, "how" | "path"> | undefined> {
+): Promise<Omit<ProcessUse, "pid" | "command"> | undefined> {
   const links: [ProcessUse["how"], string][] = [
     ["working directory", `${folder}/cwd`],
     ["root directory", `${folder}/root`],
@@ -54,7 +55,7 @@ async function firstUse(
   for (const [how, link] of links) {
     const file = await identityOf(link);
     if (file?.dev !== device || (how === "open file" && file.ino === except)) continue;
-    return { how, path: await readlink(link).catch(() => link) };
+    return { how, path: await readlink(link).catch(() => link), inode: file.ino };
   }
   return undefined;
 }

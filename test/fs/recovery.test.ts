@@ -1,3 +1,4 @@
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -22,11 +23,17 @@ afterAll(async () => {
 
 const rollback: Operation = { kind: "rollback", height: 10 };
 
-/** A rollback of a mount point that was killed after a step, and a node that was started again since. */
-async function restartedAfter(step: string): Promise<{ scene: Scene; node: Fixture }> {
+/** A rollback of a mount point that was killed after a step. */
+async function killedAfter(step: string): Promise<Scene> {
   const { steps } = await operators.run(workOf(await makeScene(image, { isMounted: true }), rollback));
   const scene = await makeScene(image, { isMounted: true });
   await operators.run(workOf(scene, rollback, undefined, steps.indexOf(`after ${step}`)));
+  return scene;
+}
+
+/** The same, and a node that was started again since. */
+async function restartedAfter(step: string): Promise<{ scene: Scene; node: Fixture }> {
+  const scene = await killedAfter(step);
   const file = join(scene.volume.path, "state/height");
   const node = new Fixture("holder", { how: "open file", file } satisfies HolderArgument);
   expect(await node.next()).toBe("ready");
@@ -44,6 +51,16 @@ it("goes back to what a node was started on again, rather than take its disk awa
   await node.stop();
   await scene.btm.rollback(10);
   expectTidy(scene, [scene.old], "in the end");
+});
+
+it("keeps what was written to the other state when it goes back", async () => {
+  const scene = await killedAfter("exchange");
+  const byName = scene.volume.snapshotPath(0).replace(/@0$/, "");
+  await writeFile(join(byName, "days of work"), "by a node that was started on it");
+  const { recovered } = await scene.btm.snapshot(1000);
+  expect(recovered.join()).toContain("is kept as undo point 1");
+  expect(scene.volume.live()).toEqual(scene.old);
+  expect(await readFile(join(scene.volume.undoPath(1), "days of work"), "utf8")).toContain("by a node");
 });
 
 it("refuses to unmount what a node was started on again, names it, and finishes when it is gone", async () => {

@@ -4,7 +4,8 @@ import { join } from "node:path";
 
 import { subvolumeInfo } from "../../src/sys/btrfs.ts";
 import { withDirectory } from "../../src/sys/directory.ts";
-import { AT_FDCWD, getAttribute, listAttributes } from "../../src/sys/libc.ts";
+import { AT_FDCWD, getAttribute } from "../../src/sys/libc.ts";
+import { listAttributes } from "./list-attributes.ts";
 
 export interface ManifestOptions {
   /**

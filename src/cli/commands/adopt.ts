@@ -20,21 +20,24 @@ export const adopt: Command<PlanFlags> = async (flags, context) => {
       },
     );
   }
-  const show = ({ adopted }: AdoptResult): void => {
-    output.line(
+  const show = ({ adopted, recovered }: AdoptResult, write: (line: string) => void): void => {
+    noteRecovered(context, recovered);
+    write(
       output.style(
         "bold",
         `Plan: mark ${count(adopted.length, "snapshot")} of ${volume} as btm's own, to be pruned and cleaned like them`,
       ),
     );
     for (const { height, name, createdAt } of adopted)
-      output.line(`  ${String(height)}  ${escapeText(name)}  taken ${timeText(createdAt)} UTC`);
+      write(`  ${String(height)}  ${escapeText(name)}  taken ${timeText(createdAt)} UTC`);
   };
   const result = await btm.adopt({ dryRun, signal, ...confirmWith(flags, context, show, "Adopt them?") });
   noteRecovered(context, result.recovered);
   output.result(adoptJson(btm.cfg.volume, result));
   if (dryRun) {
-    show(result);
+    show(result, (line) => {
+      output.line(line);
+    });
     return 0;
   }
   output.line(`Adopted ${count(result.adopted.length, "snapshot")} of ${volume}`);

@@ -14,10 +14,11 @@ export const clean: Command<CleanFlags> = async (flags, context) => {
   const { dryRun = false } = flags;
   const btm = makeBtm(flags, context);
   const volume = escapeText(btm.cfg.volume);
-  const show = ({ removed, kept }: CleanResult): void => {
-    output.line(output.style("bold", `Plan: destroy ${count(removed.length, "snapshot")} of ${volume}`));
-    if (removed.length > 0) output.line(`  destroyed:  ${heightsText(removed.map((snapshot) => snapshot.height))}`);
-    output.line(`  kept:       ${kept.length === 0 ? "none" : heightsText(kept.map((snapshot) => snapshot.height))}`);
+  const show = ({ removed, kept, recovered }: CleanResult, write: (line: string) => void): void => {
+    noteRecovered(context, recovered);
+    write(output.style("bold", `Plan: destroy ${count(removed.length, "snapshot")} of ${volume}`));
+    if (removed.length > 0) write(`  destroyed:  ${heightsText(removed.map((snapshot) => snapshot.height))}`);
+    write(`  kept:       ${kept.length === 0 ? "none" : heightsText(kept.map((snapshot) => snapshot.height))}`);
   };
   const result = await btm.clean({
     kept: flags.kept,
@@ -28,7 +29,9 @@ export const clean: Command<CleanFlags> = async (flags, context) => {
   noteRecovered(context, result.recovered);
   output.result(cleanJson(btm.cfg.volume, result));
   if (dryRun) {
-    show(result);
+    show(result, (line) => {
+      output.line(line);
+    });
     return 0;
   }
   output.line(`Removed ${count(result.removed.length, "snapshot")} of ${volume}, kept ${String(result.kept.length)}`);

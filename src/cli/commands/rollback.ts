@@ -17,8 +17,9 @@ export const rollback: Command<RollbackFlags> = async (flags, context) => {
   const volume = escapeText(btm.cfg.volume);
   // Any negative number means the latest, as in the original.
   const asked = /^-\d+$/.test(flags.snapshotId) ? undefined : flags.snapshotId;
-  const show = (plan: RollbackResult): void => {
-    showPlan(context, volume, plan);
+  const show = (plan: RollbackResult, write: (line: string) => void): void => {
+    noteRecovered(context, plan.recovered);
+    showPlan(context, volume, plan, write);
   };
   const result = await btm.rollback(asked, {
     strict,
@@ -29,7 +30,9 @@ export const rollback: Command<RollbackFlags> = async (flags, context) => {
   noteRecovered(context, result.recovered);
   output.result(rollbackJson(btm.cfg.volume, result));
   if (dryRun) {
-    show(result);
+    show(result, (line) => {
+      output.line(line);
+    });
     return result.blockers.length > 0 ? exitStatusOf.BLOCKED : 0;
   }
   for (const warning of result.warnings) output.warn(warning);
@@ -38,26 +41,25 @@ export const rollback: Command<RollbackFlags> = async (flags, context) => {
   return 0;
 };
 
-function showPlan({ output }: Context, volume: string, plan: RollbackResult): void {
+function showPlan({ output }: Context, volume: string, plan: RollbackResult, write: (line: string) => void): void {
   const { target, newer, undo } = plan;
   const kind = kindText(target);
-  output.line(output.style("bold", `Plan: put ${volume} back to ${String(target.height)}${whyText(plan)}`));
-  output.line(
+  write(output.style("bold", `Plan: put ${volume} back to ${String(target.height)}${whyText(plan)}`));
+  write(
     `  snapshot:    ${escapeText(target.name)}, taken ${timeText(target.createdAt)} UTC${kind === "" ? "" : `, ${kind}`}`,
   );
   const newest = newer.at(-1);
-  if (newest === undefined) output.line("  newer ones:  none");
+  if (newest === undefined) write("  newer ones:  none");
   else {
     const back = String(newest.height - target.height);
-    output.line(
+    write(
       `  newer ones:  ${heightsText(newer.map((snapshot) => snapshot.height))}, which stay; the newest is ${back} blocks ahead`,
     );
   }
-  output.line(`  live state:  is kept: ${escapeText(undo.place)}`);
-  output.line("  destroyed:   nothing");
-  for (const warning of plan.warnings) output.line(`  ${output.style("yellow", "warning:")}     ${warning}`);
-  for (const { message, hint } of plan.blockers)
-    output.line(`  ${output.style("red", "in the way:")}  ${message}. ${hint}`);
+  write(`  live state:  is kept: ${escapeText(undo.place)}`);
+  write("  destroyed:   nothing");
+  for (const warning of plan.warnings) write(`  ${output.style("yellow", "warning:")}     ${warning}`);
+  for (const { message, hint } of plan.blockers) write(`  ${output.style("red", "in the way:")}  ${message}. ${hint}`);
 }
 
 function whyText({ asked, choice }: RollbackResult): string {

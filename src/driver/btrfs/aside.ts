@@ -1,13 +1,12 @@
 import * as v from "valibot";
 
 import { BtmError } from "../../errors.ts";
-import { subvolumeInfo, type SubvolumeInfo } from "../../sys/btrfs.ts";
-import { entriesOf, withDirectory } from "../../sys/directory.ts";
+import { SUBVOLUME_INODE, subvolumeInfo, type SubvolumeInfo } from "../../sys/btrfs.ts";
+import { entriesOf, identityOf, withDirectory } from "../../sys/directory.ts";
 import {
   close,
   getAttribute,
   isErrno,
-  listAttributes,
   makeDirectoryAt,
   openDirectoryIfAny,
   removeAttribute,
@@ -17,20 +16,8 @@ import {
 import { quote } from "../../text.ts";
 import type { StepObserver } from "../driver.ts";
 import { parseStored } from "../mark.ts";
+import { type Journal, journalOf } from "./journal.ts";
 import { asideName, ATTRIBUTE, LIVE, undoName, undoNumber } from "./names.ts";
-
-/** The rollback under way, written before its first change and removed after its last: the disk is the journal. */
-export interface Journal {
-  readonly btm: 1;
-  /** The number of the undo point it makes. */
-  readonly undo: number;
-  /** The height it goes to, decimal digits. */
-  readonly height: string;
-  /** The uuid of the snapshot that becomes live. */
-  readonly target: string;
-  /** The uuid of what was live. */
-  readonly live: string;
-}
 
 /** What an undo point says of itself. */
 export interface UndoRecord {
@@ -45,13 +32,6 @@ export interface UndoRecord {
 }
 
 const asideForm = v.object({ btm: v.literal(1), aside: v.string() });
-const journalForm = v.object({
-  btm: v.literal(1),
-  undo: v.number(),
-  height: v.string(),
-  target: v.string(),
-  live: v.string(),
-});
 
 /**
  * The directory "<volume>.btm" beside a volume: what rollbacks moved aside, the pins, and the journal. It bears our mark;
@@ -68,30 +48,44 @@ export class Aside {
   static async open(parent: number, base: string): Promise<Aside | undefined> {
     const fd = openDirectoryIfAny(parent, asideName(base));
     if (fd === undefined) return undefined;
-    const isOurs = parseStored(asideForm, getAttribute(fd, ATTRIBUTE.mark))?.aside === base;
-    // Without a mark but empty: made by us and interrupted before the mark, or as good as that.
-    if (isOurs || (await entriesOf(fd, () => true)).length === 0) return new Aside(fd);
+    try {
+      // Without our mark but empty: made by us and interrupted before the mark, renamed with its volume, or as good as that.
+      if (isMarked(fd, base) || (await entriesOf(fd, () => true)).length === 0) return new Aside(fd);
+    } catch (error) {
+      close(fd);
+      throw error;
+    }
     close(fd);
     return undefined;
   }
 
   /** Opens it, made and marked when it is not there yet. @throws BtmError NAME_TAKEN when the name is another's */
   static async make(parent: number, base: string, onStep: StepObserver): Promise<Aside> {
+    const aside = (await Aside.open(parent, base)) ?? (await Aside.#create(parent, base, onStep));
+    try {
+      if (!isMarked(aside.fd, base)) {
+        onStep("mark aside", "before");
+        await setAttribute(aside.fd, ATTRIBUTE.mark, JSON.stringify({ btm: 1, aside: base }));
+        onStep("mark aside", "after");
+      }
+      return aside;
+    } catch (error) {
+      aside.close();
+      throw error;
+    }
+  }
+
+  static async #create(parent: number, base: string, onStep: StepObserver): Promise<Aside> {
     try {
       onStep("make aside", "before");
       // Its pins are for all to see, what is in the undo points is not.
-      makeDirectoryAt(parent, asideName(base), 0o755);
+      await makeDirectoryAt(parent, asideName(base), 0o755);
       onStep("make aside", "after");
     } catch (error) {
       if (!isErrno(error, "EEXIST")) throw error;
     }
     const aside = await Aside.open(parent, base);
     if (aside === undefined) throw nameTaken(base);
-    if (getAttribute(aside.fd, ATTRIBUTE.mark) === undefined) {
-      onStep("mark aside", "before");
-      await setAttribute(aside.fd, ATTRIBUTE.mark, JSON.stringify({ btm: 1, aside: base }));
-      onStep("mark aside", "after");
-    }
     return aside;
   }
 
@@ -100,7 +94,7 @@ export class Aside {
   }
 
   journal(): Journal | undefined {
-    return parseStored(journalForm, getAttribute(this.fd, ATTRIBUTE.journal));
+    return journalOf(this.fd);
   }
 
   writeJournal(journal: Journal): Promise<void> {
@@ -111,13 +105,15 @@ export class Aside {
     return removeAttribute(this.fd, ATTRIBUTE.journal);
   }
 
-  async nextUndoNumber(): Promise<number> {
+  /** @param except one that does not count */
+  async nextUndoNumber(except: number | undefined): Promise<number> {
     const entries = await entriesOf(this.fd, (name) => undoNumber(name) !== undefined);
-    return 1 + Math.max(0, ...entries.map((entry) => undoNumber(entry.name) ?? 0));
+    const numbers = entries.map((entry) => undoNumber(entry.name) ?? 0).filter((number) => number !== except);
+    return 1 + Math.max(0, ...numbers);
   }
 
-  makeUndo(number: number): void {
-    makeDirectoryAt(this.fd, undoName(number), 0o700);
+  async makeUndo(number: number): Promise<void> {
+    await makeDirectoryAt(this.fd, undoName(number), 0o700);
   }
 
   async describeUndo(record: UndoRecord): Promise<void> {
@@ -127,9 +123,9 @@ export class Aside {
   }
 
   /** Removes the empty directory of an undo point; nothing happens when there is none. */
-  removeUndo(number: number): void {
+  async removeUndo(number: number): Promise<void> {
     try {
-      removeDirectoryAt(this.fd, undoName(number));
+      await removeDirectoryAt(this.fd, undoName(number));
     } catch (error) {
       if (!isErrno(error, "ENOENT")) throw error;
     }
@@ -138,23 +134,29 @@ export class Aside {
   /** The subvolume inside an undo point; undefined when there is none. */
   live(number: number): SubvolumeInfo | undefined {
     try {
-      return withDirectory(this.fd, `${undoName(number)}/${LIVE}`, subvolumeInfo);
+      // In a plain directory the question would be answered for the subvolume around it.
+      return withDirectory(this.fd, `${undoName(number)}/${LIVE}`, (fd) =>
+        identityOf(fd).inode === SUBVOLUME_INODE ? subvolumeInfo(fd) : undefined,
+      );
     } catch (error) {
-      if (isErrno(error, "ENOENT")) return undefined;
+      if (isErrno(error, "ENOENT", "ENOTDIR")) return undefined;
       throw error;
     }
   }
 
-  /** The uuids of pinned snapshots, by height as decimal digits. */
-  pins(): Map<string, string> {
-    const names = listAttributes(this.fd).filter((name) => name.startsWith(ATTRIBUTE.pinPrefix));
-    return new Map(names.map((name) => [name.slice(ATTRIBUTE.pinPrefix.length), getAttribute(this.fd, name) ?? ""]));
+  /** Whether the snapshot of that height and uuid is pinned. */
+  isPinned(height: bigint, uuid: string): boolean {
+    return getAttribute(this.fd, `${ATTRIBUTE.pinPrefix}${String(height)}`) === uuid;
   }
 
   setPin(height: bigint, uuid: string | undefined): Promise<void> {
     const name = `${ATTRIBUTE.pinPrefix}${String(height)}`;
     return uuid === undefined ? removeAttribute(this.fd, name) : setAttribute(this.fd, name, uuid);
   }
+}
+
+function isMarked(fd: number, base: string): boolean {
+  return parseStored(asideForm, getAttribute(fd, ATTRIBUTE.mark))?.aside === base;
 }
 
 /** Why {@link Aside.make} would fail: the name is there, and not ours. */

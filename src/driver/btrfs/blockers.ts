@@ -1,14 +1,15 @@
 import { fstatSync } from "node:fs";
 import { basename, dirname } from "node:path";
+import { setTimeout } from "node:timers/promises";
 
 import { nestedSubvolumes, SUBVOLUME_INODE } from "../../sys/btrfs.ts";
 import { identityOf, isSameFile, withDirectory } from "../../sys/directory.ts";
 import { AT_FDCWD, isErrno } from "../../sys/libc.ts";
-import { type Mount, readMounts } from "../../sys/mounts.ts";
-import { processesOn } from "../../sys/processes.ts";
+import { type Mount, readLoopDevices, readMounts } from "../../sys/mounts.ts";
+import { processesOn, type ProcessUse } from "../../sys/processes.ts";
 import { escapeText, quote } from "../../text.ts";
 import type { Blocker } from "../driver.ts";
-import { mountOf, type Place, volumeRoot } from "./locate.ts";
+import { mountOf, type Place, volumeRoot } from "./place.ts";
 
 /** The subvolumes inside the volume or a snapshot beside it: a snapshot shows each as an empty directory only. */
 export function nestedBlockers(place: Place, name: string): Blocker[] {
@@ -24,12 +25,37 @@ export async function processBlockers(place: Place, signal: AbortSignal | undefi
   const [from, path] = place.isStale ? [AT_FDCWD, place.path] : [place.parent, place.base];
   const { dev } = withDirectory(from, path, (fd) => fstatSync(fd, { bigint: true }));
   // Of our own descriptors only those of its root are there for btm's sake.
-  const uses = await processesOn(dev, { ownExcept: SUBVOLUME_INODE, signal });
+  const look = (): Promise<ProcessUse[]> => processesOn(dev, { ownExcept: SUBVOLUME_INODE, signal });
+  let uses = await look();
+  // Another btm that looks at the volume, or waits for its lock, has the root open for an instant.
+  for (let looks = 1; looks < 4 && uses.length > 0 && uses.every(isRootOnly); looks++) {
+    await setTimeout(25);
+    uses = await look();
+  }
   return uses.map((use): Blocker => ({
     kind: "process",
     message: `process ${String(use.pid)} (${escapeText(use.command)}) has it in use: ${use.how} ${quote(use.path)}`,
     hint: "Stop the node first; a shell inside the volume must leave it",
   }));
+}
+
+function isRootOnly(use: ProcessUse): boolean {
+  return use.how === "open file" && use.inode === SUBVOLUME_INODE;
+}
+
+/** The kernel keeps a file open as long as a loop device shows it; no process does. */
+export function loopBlockers(place: Place): Blocker[] {
+  return readLoopDevices().flatMap(({ device, file }): Blocker[] =>
+    file.startsWith(`${place.path}/`)
+      ? [
+          {
+            kind: "loop-device",
+            message: `${device} shows the file ${quote(file)} in it`,
+            hint: "Detach it first: losetup --detach",
+          },
+        ]
+      : [],
+  );
 }
 
 /** Mounts that would go on showing the old state, lie on top of the volume, or keep its name from being exchanged. */

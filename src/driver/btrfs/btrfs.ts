@@ -1,7 +1,7 @@
 import { BtmError, throwIfAborted } from "../../errors.ts";
 import { createSnapshot, destroySubvolume, setReadOnly, subvolumeInfo } from "../../sys/btrfs.ts";
 import { withDirectory } from "../../sys/directory.ts";
-import { close, getAttribute, isErrno, removeAttribute, setAttribute, SystemCallError } from "../../sys/libc.ts";
+import { getAttribute, isErrno, removeAttribute, setAttribute, SystemCallError } from "../../sys/libc.ts";
 import type { Height } from "../../height.ts";
 import { quote } from "../../text.ts";
 import type { Blocker, DestroyOutcome, Driver, DriverDeps, RollbackPlan, Snapshot, Volume } from "../driver.ts";
@@ -9,9 +9,11 @@ import type { Mark } from "../mark.ts";
 import { Aside } from "./aside.ts";
 import { nestedBlockers } from "./blockers.ts";
 import { explain, explained } from "./failure.ts";
-import { isCurrent, locate, type Place } from "./locate.ts";
-import { lockVolume, tryLockVolume } from "./lock.ts";
+import { locate } from "./locate.ts";
+import { lockVolume, tryLockVolume, type VolumeLock } from "./lock.ts";
+import { defaultSubvolume } from "./mounted.ts";
 import { ATTRIBUTE, snapshotName } from "./names.ts";
+import { isCurrent, type Place } from "./place.ts";
 import { planRollback } from "./plan.ts";
 import { recover, rollback } from "./rollback.ts";
 import { look, SnapshotFinder } from "./snapshots.ts";
@@ -31,7 +33,7 @@ class BtrfsVolume implements Volume {
   readonly #place: Place;
   readonly #finder: SnapshotFinder;
   readonly #deps: DriverDeps;
-  #lock: number | undefined;
+  #lock: VolumeLock | undefined;
 
   constructor(place: Place, finder: SnapshotFinder, deps: DriverDeps) {
     this.name = place.path;
@@ -41,7 +43,7 @@ class BtrfsVolume implements Volume {
   }
 
   close(): void {
-    if (this.#lock !== undefined) close(this.#lock);
+    this.#lock?.close();
     this.#lock = undefined;
     this.#place.close();
   }
@@ -50,8 +52,8 @@ class BtrfsVolume implements Volume {
     return explained(`list the snapshots of ${quote(this.name)}`, () => this.#finder.find(this.#place, how));
   }
 
-  tryLock(): boolean {
-    this.#lock ??= tryLockVolume(this.#place);
+  async tryLock(): Promise<boolean> {
+    this.#lock ??= await explained(`lock the volume ${quote(this.name)}`, () => tryLockVolume(this.#place));
     return this.#lock !== undefined;
   }
 
@@ -65,8 +67,23 @@ class BtrfsVolume implements Volume {
   recover(): Promise<string[]> {
     return explained(`recover the volume ${quote(this.name)}`, async () => {
       await this.#clearStrayMark();
-      return recover(this.#place, this.#deps.onStep);
+      return recover(this.#work());
     });
+  }
+
+  #work(): Parameters<typeof recover>[0] {
+    if (this.#lock === undefined) throw new TypeError("The volume must be locked before it is changed");
+    return { place: this.#place, lock: this.#lock, deps: this.#deps };
+  }
+
+  async pending(): Promise<string[]> {
+    const aside = await Aside.open(this.#place.parent, this.#place.base);
+    try {
+      const journal = aside?.journal();
+      return journal === undefined ? [] : [`Would first finish or undo the interrupted rollback to ${journal.height}`];
+    } finally {
+      aside?.close();
+    }
   }
 
   /** Killed while it took a snapshot, btm leaves the mark on the live root, where a snapshot made by hand would find it. */
@@ -89,7 +106,17 @@ class BtrfsVolume implements Volume {
     const name = snapshotName(base, height);
     return explained(`take the snapshot ${quote(name)}`, () =>
       withDirectory(parent, base, async (root) => {
-        const mark: Mark = { btm: 1, height: String(height), volume: base, origin: subvolumeInfo(root).uuid };
+        const { uuid, readOnly } = subvolumeInfo(root);
+        if (readOnly) {
+          throw new BtmError(
+            "READ_ONLY",
+            `Cannot take the snapshot ${quote(name)}: ${quote(this.name)} is a read-only subvolume`,
+            {
+              hint: "Is it a snapshot itself? Give the volume that the node writes to",
+            },
+          );
+        }
+        const mark: Mark = { btm: 1, height: String(height), volume: base, origin: uuid };
         await this.#step("set mark", () => setAttribute(root, ATTRIBUTE.mark, JSON.stringify(mark)));
         try {
           await this.#step("snapshot", () => createSnapshot(parent, name, root, { readOnly: true }));
@@ -113,27 +140,34 @@ class BtrfsVolume implements Volume {
   }
 
   async destroy(snapshots: readonly Snapshot[], signal?: AbortSignal): Promise<DestroyOutcome[]> {
+    if (snapshots.length === 0) return [];
     const outcomes: DestroyOutcome[] = [];
-    for (const snapshot of snapshots) {
-      throwIfAborted(signal);
-      try {
-        await this.#destroy(snapshot);
-        outcomes.push({ snapshot });
-      } catch (error) {
-        outcomes.push({ snapshot, error: explain(`destroy the snapshot ${quote(snapshot.name)}`, error) });
+    const pins = await Aside.open(this.#place.parent, this.#place.base);
+    try {
+      for (const snapshot of snapshots) {
+        throwIfAborted(signal);
+        try {
+          await this.#destroy(snapshot, pins);
+          outcomes.push({ snapshot });
+        } catch (error) {
+          outcomes.push({ snapshot, error: explain(`destroy the snapshot ${quote(snapshot.name)}`, error) });
+        }
       }
+    } finally {
+      pins?.close();
     }
     return outcomes;
   }
 
-  async #destroy(snapshot: Snapshot): Promise<void> {
+  async #destroy(snapshot: Snapshot, pins: Aside | undefined): Promise<void> {
     const now = look(this.#place, snapshot.name);
     // Gone already: what was wanted.
     if (now === undefined) return;
-    if (now.snapshot.uuid !== snapshot.uuid || now.snapshot.mark === undefined) {
+    const isPinned = pins?.isPinned(snapshot.height, snapshot.uuid) === true;
+    if (now.snapshot.uuid !== snapshot.uuid || now.snapshot.mark === undefined || isPinned) {
       throw new BtmError(
         "PLAN_CHANGED",
-        `Cannot destroy ${quote(snapshot.name)}: it no longer is the snapshot with our mark that it was`,
+        `Cannot destroy ${quote(snapshot.name)}: it no longer is the unpinned snapshot with our mark that it was`,
         {
           hint: "Someone changed or replaced it: look at it with btm list",
         },
@@ -142,7 +176,7 @@ class BtrfsVolume implements Volume {
     try {
       await this.#step("destroy", () => destroySubvolume(this.#place.parent, now.id));
     } catch (error) {
-      if (!isErrno(error, "EPERM") || process.geteuid?.() !== 0) throw error;
+      if (!isErrno(error, "EPERM") || (await defaultSubvolume(this.#place)) !== now.id) throw error;
       throw new BtmError(
         "BLOCKED",
         `Cannot destroy ${quote(snapshot.name)}: it is the default subvolume of its file system`,
@@ -179,21 +213,35 @@ class BtrfsVolume implements Volume {
           adopted: true,
         };
         if (info.readOnly) await this.#step("make writable", () => setReadOnly(fd, false));
-        await this.#step("set mark", () => setAttribute(fd, ATTRIBUTE.mark, JSON.stringify(mark)));
-        await this.#step("make read-only", () => setReadOnly(fd, true));
+        let isMarked = false;
+        try {
+          await this.#step("set mark", () => setAttribute(fd, ATTRIBUTE.mark, JSON.stringify(mark)));
+          isMarked = true;
+        } finally {
+          if (info.readOnly || isMarked) await this.#step("make read-only", () => setReadOnly(fd, true));
+        }
       }),
     );
   }
 
-  setPinned(snapshot: Snapshot, pinned: boolean): Promise<void> {
-    return explained(`pin or unpin the snapshot ${quote(snapshot.name)}`, async () => {
+  pin(snapshot: Snapshot): Promise<void> {
+    return explained(`pin the snapshot ${quote(snapshot.name)}`, async () => {
       const aside = await Aside.make(this.#place.parent, this.#place.base, this.#deps.onStep);
       try {
-        await this.#step(pinned ? "pin" : "unpin", () =>
-          aside.setPin(snapshot.height, pinned ? snapshot.uuid : undefined),
-        );
+        await this.#step("pin", () => aside.setPin(snapshot.height, snapshot.uuid));
       } finally {
         aside.close();
+      }
+    });
+  }
+
+  unpin(snapshot: Snapshot): Promise<void> {
+    return explained(`unpin the snapshot ${quote(snapshot.name)}`, async () => {
+      const aside = await Aside.open(this.#place.parent, this.#place.base);
+      try {
+        await this.#step("unpin", () => aside?.setPin(snapshot.height, undefined));
+      } finally {
+        aside?.close();
       }
     });
   }
@@ -202,9 +250,9 @@ class BtrfsVolume implements Volume {
     return explained(`plan the rollback of ${quote(this.name)}`, () => planRollback(this.#place, target, signal));
   }
 
-  async rollback(plan: RollbackPlan): Promise<void> {
+  async rollback(plan: RollbackPlan): Promise<string[]> {
     const newest = (await this.snapshots()).at(-1)?.height;
-    await explained(`roll back ${quote(this.name)}`, () => rollback(this.#place, plan, newest, this.#deps));
+    return explained(`roll back ${quote(this.name)}`, () => rollback(this.#work(), plan, newest));
   }
 
   async #step(name: string, work: () => unknown): Promise<void> {

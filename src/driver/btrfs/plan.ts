@@ -2,11 +2,12 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { entriesOf } from "../../sys/directory.ts";
+import { unescapeOctal } from "../../sys/mounts.ts";
 import { escapeText, quote } from "../../text.ts";
 import type { Blocker, RollbackPlan, Snapshot } from "../driver.ts";
 import { Aside, nameTaken } from "./aside.ts";
-import { mountBlockers, nestedBlockers, processBlockers } from "./blockers.ts";
-import { type Place, volumeRoot } from "./locate.ts";
+import { loopBlockers, mountBlockers, nestedBlockers, processBlockers } from "./blockers.ts";
+import { type Place, volumeRoot } from "./place.ts";
 import { asideName, LIVE, undoName } from "./names.ts";
 
 /** What a rollback will do, and all that stands in its way. Changes nothing. */
@@ -17,14 +18,21 @@ export async function planRollback(
 ): Promise<RollbackPlan> {
   const blockers: Blocker[] = [];
   const aside = await Aside.open(place.parent, place.base);
-  const number = (await aside?.nextUndoNumber()) ?? 1;
-  aside?.close();
+  let number = 1;
+  try {
+    // What recovery will undo first does not count.
+    const journal = aside?.journal();
+    const undone = journal?.live === place.uuid ? journal.undo : undefined;
+    number = (await aside?.nextUndoNumber(undone)) ?? 1;
+  } finally {
+    aside?.close();
+  }
   if (aside === undefined && (await entriesOf(place.parent, (name) => name === asideName(place.base))).length > 0) {
     const { message, hint = "" } = nameTaken(place.base);
     blockers.push({ kind: "name-taken", message, hint });
   }
   blockers.push(...nestedBlockers(place, place.base), ...nestedBlockers(place, target.name));
-  blockers.push(...mountBlockers(place), ...(await processBlockers(place, signal)));
+  blockers.push(...mountBlockers(place), ...loopBlockers(place), ...(await processBlockers(place, signal)));
   return { target, undo: { number, place: undoPlace(place, number) }, blockers, warnings: fstabWarnings(place) };
 }
 
@@ -39,7 +47,9 @@ function fstabWarnings(place: Place): string[] {
   }
   return fstab.split("\n").flatMap((line) => {
     const [, mountPoint, type, options] = line.trim().split(/\s+/);
-    if (mountPoint !== place.path || type !== "btrfs" || options?.includes("subvolid=") !== true) return [];
+    // Blanks are octal there as in mountinfo (fstab(5)).
+    if (unescapeOctal(mountPoint ?? "") !== place.path || type !== "btrfs" || options?.includes("subvolid=") !== true)
+      return [];
     return [
       `/etc/fstab mounts ${quote(place.path)} by subvolid=, which will lead to the old state at the next boot: write subvol=${escapeText(volumeRoot(place).slice(1))} instead`,
     ];

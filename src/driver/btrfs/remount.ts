@@ -1,16 +1,29 @@
 import { createHash } from "node:crypto";
-import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { fstatSync, openSync, readFileSync, writeSync } from "node:fs";
+import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 
 import * as v from "valibot";
 
-import { TOP_LEVEL_ID } from "../../sys/btrfs.ts";
-import { withDirectory } from "../../sys/directory.ts";
-import { attachMount, close, getAttribute, isErrno, MNT_DETACH, mountDetached, unmount } from "../../sys/libc.ts";
+import { BtmError } from "../../errors.ts";
+import { subvolumeInfo, TOP_LEVEL_ID } from "../../sys/btrfs.ts";
+import { identityOf, withDirectory } from "../../sys/directory.ts";
+import {
+  AT_FDCWD,
+  attachMount,
+  close,
+  isErrno,
+  MNT_DETACH,
+  mountDetached,
+  SystemCallError,
+  tryLock,
+  unmount,
+} from "../../sys/libc.ts";
 import { type Mount, mountAttributes, readMounts } from "../../sys/mounts.ts";
+import { quote } from "../../text.ts";
 import type { StepObserver } from "../driver.ts";
 import { parseStored } from "../mark.ts";
-import { ATTRIBUTE } from "./names.ts";
+import { journalOf } from "./journal.ts";
 
 /**
  * Makes a mount point show another subvolume of its file system, with the same options.
@@ -19,24 +32,15 @@ import { ATTRIBUTE } from "./names.ts";
  * instant. Before, the old one must go first. For the case that we are killed right then, a note under /run tells the next
  * command what to mount; a power cut needs none, for then fstab mounts it by its name.
  *
- * @param shall what shall be seen: the path of the subvolume in its file system, and its id, by which it is mounted, since a
- * legacy mount context refuses a comma in a path (legacy_parse_param in fs/fs_context.c); and the path of "<volume>.btm"
+ * @returns what the user should know
  */
-export async function remount(
-  mount: Mount,
-  shall: { readonly root: string; readonly id: bigint; readonly aside: string },
-  onStep: StepObserver,
-): Promise<void> {
-  if (isRemounted(mount, shall.root)) {
-    onStep("unmount", "before");
-    letGo(mount.mountPoint);
-    onStep("unmount", "after");
-    return;
-  }
+export async function remount(mount: Mount, shall: Shall, onStep: StepObserver): Promise<string[]> {
+  if (isRemounted(mount, shall.root)) return letGo(mount, onStep);
   const wanted: Remount = {
     mountPoint: mount.mountPoint,
     source: mount.source,
     subvolumeId: String(shall.id),
+    uuid: shall.uuid,
     attributes: mountAttributes(mount.options),
     aside: shall.aside,
   };
@@ -45,23 +49,34 @@ export async function remount(
     onStep("attach beneath", "before");
     if (tryAttachBeneath(fresh, mount.mountPoint)) {
       onStep("attach beneath", "after");
-      onStep("unmount", "before");
-      letGo(mount.mountPoint);
-      onStep("unmount", "after");
-      return;
+      return letGo(mount, onStep);
     }
     onStep("write note", "before");
-    await writeNote(wanted);
+    const note = await writeNote(wanted);
     onStep("write note", "after");
-    onStep("unmount", "before");
-    letGo(mount.mountPoint);
-    onStep("unmount", "after");
-    onStep("mount", "before");
-    attachMount(fresh, mount.mountPoint, { beneath: false });
-    onStep("mount", "after");
+    try {
+      const warnings = letGo(mount, onStep);
+      onStep("mount", "before");
+      attachMount(fresh, mount.mountPoint, { beneath: false });
+      onStep("mount", "after");
+      return warnings;
+    } finally {
+      close(note);
+    }
   } finally {
     close(fresh);
   }
+}
+
+/** What a mount point shall show. */
+interface Shall {
+  /** The path of the subvolume in its file system. */
+  readonly root: string;
+  /** By its id it is mounted: a legacy mount context refuses a comma in a path (legacy_parse_param in fs/fs_context.c). */
+  readonly id: bigint;
+  readonly uuid: string;
+  /** The path of "<volume>.btm", whose journal says that the rollback is under way. */
+  readonly aside: string;
 }
 
 /** Whether the new mount lies beneath already: killed between the two steps of an earlier try. */
@@ -71,42 +86,73 @@ export function isRemounted(mount: Mount, root: string): boolean {
   );
 }
 
-function letGo(mountPoint: string): void {
+function letGo(mount: Mount, onStep: StepObserver): string[] {
+  const { mountPoint } = mount;
+  if (withDirectory(AT_FDCWD, mountPoint, identityOf).mountId !== mount.id) {
+    throw new BtmError("BLOCKED", `Cannot unmount ${quote(mountPoint)}: another mount has been put on top of it`, {
+      hint: "Unmount that one, then run the command again",
+    });
+  }
+  onStep("unmount", "before");
+  let isInUse = false;
   try {
     unmount(mountPoint, 0);
   } catch (error) {
     if (!isErrno(error, "EBUSY")) throw error;
-    // Opened since the plan was made. The switch is done: who has it open keeps what was live, every new path is new.
+    // Opened since the last look for users. The switch is done: who has it open keeps what was live, every new path is new.
+    isInUse = true;
     unmount(mountPoint, MNT_DETACH);
   }
+  onStep("unmount", "after");
+  if (!isInUse) return [];
+  return [
+    `something opened ${quote(mountPoint)} during the rollback and goes on using the old state: stop it and start it again`,
+  ];
 }
 
 /**
  * Mounts what an interrupted {@link remount} has left unmounted; whether there was something to do. A note counts only as
- * long as the journal says that the rollback is not finished.
+ * long as its writer is gone, the journal says that the rollback is not finished, and the device still is what it was.
  */
 export async function finishRemount(mountPoint: string, onStep: StepObserver): Promise<boolean> {
-  const note = noteOf(mountPoint);
-  const text = await readFile(note, "utf8").catch(() => undefined);
-  const wanted = parseStored(noteForm, text);
-  // Only root can have written what root will mount.
-  if (wanted?.mountPoint !== mountPoint || (await stat(note)).uid !== 0) return false;
+  let note: number;
+  try {
+    note = openSync(noteOf(mountPoint), "r");
+  } catch {
+    // No note, or not for us to read: then not for us to finish.
+    return false;
+  }
+  try {
+    const wanted = parseStored(noteForm, readFileSync(note, "utf8"));
+    // Only root can have written what root will mount.
+    if (wanted?.mountPoint !== mountPoint || fstatSync(note).uid !== 0 || !tryLock(note)) return false;
+    return await mountNoted(wanted, onStep);
+  } catch (error) {
+    // The device is gone, or is another by now: the note means nothing, and what was wrong before is what there is to tell.
+    if (error instanceof SystemCallError) return false;
+    throw error;
+  } finally {
+    close(note);
+  }
+}
+
+async function mountNoted(wanted: Remount, onStep: StepObserver): Promise<boolean> {
   const topLevel = await mountSubvolume({ ...wanted, subvolumeId: String(TOP_LEVEL_ID) });
   try {
-    const journal = withDirectory(topLevel, `.${wanted.aside}`, (fd) => getAttribute(fd, ATTRIBUTE.journal));
-    if (journal === undefined) return false;
+    if (withDirectory(topLevel, `.${wanted.aside}`, journalOf) === undefined) return false;
   } finally {
     close(topLevel);
   }
   const fresh = await mountSubvolume(wanted);
   try {
+    if (withDirectory(fresh, ".", subvolumeInfo).uuid !== wanted.uuid) return false;
     onStep("mount", "before");
-    attachMount(fresh, mountPoint, { beneath: false });
+    attachMount(fresh, wanted.mountPoint, { beneath: false });
     onStep("mount", "after");
+    return true;
   } finally {
     close(fresh);
   }
-  return true;
 }
 
 /** Once the journal is cleared, or about to be, a note means nothing. */
@@ -118,6 +164,7 @@ interface Remount {
   readonly mountPoint: string;
   readonly source: string;
   readonly subvolumeId: string;
+  readonly uuid: string;
   readonly attributes: number;
   readonly aside: string;
 }
@@ -126,6 +173,7 @@ const noteForm = v.object({
   mountPoint: v.string(),
   source: v.string(),
   subvolumeId: v.string(),
+  uuid: v.string(),
   attributes: v.number(),
   aside: v.string(),
 });
@@ -150,9 +198,18 @@ function noteOf(mountPoint: string): string {
   return `/run/btm/remount-${createHash("sha256").update(mountPoint).digest("hex").slice(0, 32)}.json`;
 }
 
-async function writeNote(wanted: Remount): Promise<void> {
+/** @returns a descriptor that holds the lock of the note, so that nobody else mounts as long as we are at it */
+async function writeNote(wanted: Remount): Promise<number> {
   const note = noteOf(wanted.mountPoint);
   await mkdir(dirname(note), { recursive: true, mode: 0o755 });
-  await writeFile(`${note}.new`, JSON.stringify(wanted), { mode: 0o600 });
-  await rename(`${note}.new`, note);
+  const fd = openSync(`${note}.new`, "w", 0o600);
+  try {
+    tryLock(fd);
+    writeSync(fd, JSON.stringify(wanted));
+    await rename(`${note}.new`, note);
+    return fd;
+  } catch (error) {
+    close(fd);
+    throw error;
+  }
 }
