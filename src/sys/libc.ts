@@ -142,6 +142,13 @@ export function rewind(fd: number): void {
   check("lseek", cLseek(fd, 0, 0));
 }
 
+/** Where the descriptor stands; of a directory, what the file system makes of it. */
+export function positionOf(fd: number): bigint {
+  const SEEK_CUR = 1;
+  // koffi answers with a bigint beyond 2^53 only.
+  return BigInt(check("lseek", cLseek(fd, 0, SEEK_CUR)));
+}
+
 /** Fills the buffer with struct statx (256 bytes) of an open file. */
 export function statxOf(fd: number, buffer: Uint8Array): void {
   const AT_EMPTY_PATH = 0x1000;

@@ -43,7 +43,7 @@ describe.each([
         "before clear mark",
         "after clear mark",
       ],
-      ...["before destroy", "after destroy", "before destroy", "after destroy"],
+      ...["before destroy", "before destroy", "after destroy", "after destroy"],
     ]);
   });
 
@@ -59,7 +59,7 @@ describe.each([
         expect(await scene.btm.list(), where).toEqual([]);
       },
     );
-    expect(steps).toEqual(["before destroy", "after destroy", "before destroy", "after destroy"]);
+    expect(steps).toEqual(["before destroy", "before destroy", "after destroy", "after destroy"]);
   });
 
   it("while adopting several, read-only ones and writable ones", async () => {

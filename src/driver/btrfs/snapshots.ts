@@ -1,10 +1,9 @@
-import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 
 import type { Height } from "../../height.ts";
 import { subvolumeInfo, SUBVOLUME_INODE, type SubvolumeInfo } from "../../sys/btrfs.ts";
-import { entriesOf, type Entry, identityOf, withDirectory } from "../../sys/directory.ts";
-import { getAttribute, isErrno } from "../../sys/libc.ts";
+import { entriesOf, type Entry, identityOf } from "../../sys/directory.ts";
+import { close, getAttribute, openDirectoryIfAny } from "../../sys/libc.ts";
 import type { Snapshot } from "../driver.ts";
 import { type Mark, parseMark } from "../mark.ts";
 import { Aside } from "./aside.ts";
@@ -30,11 +29,15 @@ export class SnapshotFinder {
   #marked = new Map<bigint, Snapshot>();
   /** The live state that the memory was made beside: another file system mounted here has another. */
   #beside = "";
+  /** Where its snapshots were seen: through another mount their paths are others. */
+  #parentPath: string | undefined;
 
   /** @param how from memory where there is one, or afresh */
-  async find(place: Place, how: "from-memory" | "afresh"): Promise<Snapshot[]> {
-    if (how === "afresh" || this.#beside !== place.uuid) this.#marked.clear();
+  async find(place: Place, how: "from-memory" | "afresh"): Promise<FoundSnapshot[]> {
+    const isElsewhere = this.#beside !== place.uuid || this.#parentPath !== place.parentPath;
+    if (how === "afresh" || isElsewhere) this.#marked.clear();
     this.#beside = place.uuid;
+    this.#parentPath = place.parentPath;
     const [prefix, aside] = [`${place.base}@`, asideName(place.base)];
     const entries = await entriesOf(place.parent, (name) => name.startsWith(prefix) || name === aside);
     const pins = entries.some(({ name }) => name === aside) ? await Aside.open(place.parent, place.base) : undefined;
@@ -45,30 +48,28 @@ export class SnapshotFinder {
     }
   }
 
-  async #findAmong(entries: readonly Entry[], place: Place, pins: Aside | undefined): Promise<Snapshot[]> {
+  async #findAmong(entries: readonly Entry[], place: Place, pins: Aside | undefined): Promise<FoundSnapshot[]> {
     const marked = new Map<bigint, Snapshot>();
-    const found: Snapshot[] = [];
+    const found: FoundSnapshot[] = [];
     let looks = 0;
     for (const { name, inode, isDirectory } of entries) {
       if (!isDirectory) continue;
-      let snapshot = this.#remembered(place, name, inode);
-      if (snapshot === undefined) {
+      // Renamed, it would no longer be what we know of it.
+      const known = this.#marked.get(inode);
+      let one = known?.name === name ? { snapshot: known, id: inode } : undefined;
+      if (one === undefined) {
         if (++looks % LOOKS_PER_TURN === 0) await setImmediate();
-        snapshot = look(place, name)?.snapshot;
+        one = look(place, name);
       }
       // Another thing of that name, such as a plain directory, is none.
-      if (snapshot === undefined) continue;
-      if (snapshot.mark !== undefined) marked.set(inode, snapshot);
-      found.push(pins?.isPinned(snapshot.height, snapshot.uuid) === true ? { ...snapshot, pinned: true } : snapshot);
+      if (one === undefined) continue;
+      const { snapshot, id } = one;
+      if (snapshot.mark !== undefined) marked.set(id, snapshot);
+      const isPinned = pins?.isPinned(snapshot.height, snapshot.uuid) === true;
+      found.push(isPinned ? { snapshot: { ...snapshot, pinned: true }, id } : one);
     }
     this.#marked = marked;
-    return found.sort((a, b) => (a.height < b.height ? -1 : 1));
-  }
-
-  /** Renamed, or looked at through another mount: then what we know of it no longer holds. */
-  #remembered(place: Place, name: string, id: bigint): Snapshot | undefined {
-    const known = this.#marked.get(id);
-    return known?.name === name && known.path === pathOf(place, name) ? known : undefined;
+    return found.sort((a, b) => (a.snapshot.height < b.snapshot.height ? -1 : 1));
   }
 }
 
@@ -76,26 +77,25 @@ export class SnapshotFinder {
 export function look(place: Place, name: string): FoundSnapshot | undefined {
   const height = heightInName(place.base, name);
   if (height === undefined) return undefined;
+  const fd = openDirectoryIfAny(place.parent, name);
+  if (fd === undefined) return undefined;
   try {
-    return withDirectory(place.parent, name, (fd) => {
-      if (identityOf(fd).inode !== SUBVOLUME_INODE) return undefined;
-      const subvolume = subvolumeInfo(fd);
-      if (subvolume.parentUuid === undefined && subvolume.receivedUuid === undefined) return undefined;
-      const mark = parseMark(getAttribute(fd, ATTRIBUTE.mark));
-      const snapshot: Snapshot = {
-        height,
-        name,
-        path: pathOf(place, name),
-        createdAt: subvolume.createdAt,
-        mark: mark !== undefined && belongsHere(mark, place.base, height, subvolume) ? mark : undefined,
-        pinned: false,
-        uuid: subvolume.uuid,
-      };
-      return { snapshot, id: subvolume.id };
-    });
-  } catch (error) {
-    if (isErrno(error, "ENOENT", "ENOTDIR", "ELOOP")) return undefined;
-    throw error;
+    if (identityOf(fd).inode !== SUBVOLUME_INODE) return undefined;
+    const subvolume = subvolumeInfo(fd);
+    if (subvolume.parentUuid === undefined && subvolume.receivedUuid === undefined) return undefined;
+    const mark = parseMark(getAttribute(fd, ATTRIBUTE.mark));
+    const snapshot: Snapshot = {
+      height,
+      name,
+      path: place.parentPath === undefined ? undefined : `${place.parentPath === "/" ? "" : place.parentPath}/${name}`,
+      createdAt: subvolume.createdAt,
+      mark: mark !== undefined && belongsHere(mark, place.base, height, subvolume) ? mark : undefined,
+      pinned: false,
+      uuid: subvolume.uuid,
+    };
+    return { snapshot, id: subvolume.id };
+  } finally {
+    close(fd);
   }
 }
 
@@ -109,10 +109,6 @@ function belongsHere(mark: Mark, base: string, height: Height, subvolume: Subvol
   const { parentUuid, readOnly, createdIn, changedIn } = subvolume;
   const isAsWritten = mark.volume === base && mark.height === String(height) && mark.origin === parentUuid;
   return isAsWritten && readOnly && (mark.adopted === true || changedIn === createdIn);
-}
-
-function pathOf(place: Place, name: string): string | undefined {
-  return place.parentPath === undefined ? undefined : join(place.parentPath, name);
 }
 
 /** Looking at one costs about 10 microseconds from the cache, a disk access when cold: let the event loop turn in between. */
