@@ -1,6 +1,6 @@
 import { fstatSync, writeSync } from "node:fs";
 
-import { exitStatusOf, throwIfAborted } from "../errors.ts";
+import { BtmError, exitStatusOf, throwIfAborted } from "../errors.ts";
 import type { Terminal } from "./output.ts";
 
 /**
@@ -28,15 +28,17 @@ export function processTerminal(): Terminal {
     ask: async (question, signal) => {
       const { createInterface } = await import("node:readline/promises");
       const reader = createInterface({ input: process.stdin, output: process.stderr });
-      // In its raw mode the terminal gives Ctrl-C to the reader, not to the process.
-      reader.once("SIGINT", () => process.kill(process.pid, "SIGINT"));
       try {
-        const closed = new Promise<undefined>((resolve) =>
+        const ended = new Promise<undefined>((resolve, reject) => {
           reader.once("close", () => {
             resolve(undefined);
-          }),
-        );
-        return await Promise.race([reader.question(question, { signal }), closed]);
+          });
+          // In its raw mode the terminal gives Ctrl-C to the reader, not to the process.
+          reader.once("SIGINT", () => {
+            reject(new BtmError("ABORTED", "Nothing was changed: stopped at the question"));
+          });
+        });
+        return await Promise.race([reader.question(question, { signal }), ended]);
       } catch (error) {
         throwIfAborted(signal);
         throw error;

@@ -69,6 +69,13 @@ async function find(volume: string): Promise<Place> {
       return identity.isMountRoot ? mountPlace(path, identity.mountId, root) : siblingPlace(path, root);
     });
   } catch (error) {
+    if (isErrno(error, "ENOENT")) {
+      const what = "its subvolume has been deleted, only the mount is left";
+      throw new BtmError("VOLUME_MISSING", `Cannot use the volume ${quote(path)}: ${what}`, {
+        hint: "Unmount it, and mount what shall be there",
+        cause: error,
+      });
+    }
     throw explain(`open the volume ${quote(path)}`, error);
   }
 }

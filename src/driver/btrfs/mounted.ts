@@ -16,15 +16,6 @@ export async function mountPlace(path: string, mountId: bigint, root: number): P
   const mount = readMounts().find((candidate) => candidate.id === mountId);
   if (mount === undefined)
     throw new BtmError("SYSTEM_ERROR", `Cannot find the mount of ${quote(path)} in /proc/self/mountinfo`);
-  if (mount.root.endsWith("//deleted")) {
-    throw new BtmError(
-      "VOLUME_MISSING",
-      `Cannot use the volume ${quote(path)}: its subvolume has been deleted, only the mount is left`,
-      {
-        hint: "Unmount it; if a rollback by hand is under way, finish that first",
-      },
-    );
-  }
   const topLevel = await openTopLevel(path, mount);
   try {
     const stale = staleVolume(topLevel, mount, root);

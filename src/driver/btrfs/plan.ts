@@ -2,12 +2,11 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { entriesOf } from "../../sys/directory.ts";
-import { unescapeOctal } from "../../sys/mounts.ts";
-import { escapeText, quote } from "../../text.ts";
 import type { Blocker, RollbackPlan, Snapshot } from "../driver.ts";
 import { Aside, nameTaken } from "./aside.ts";
 import { loopBlockers, mountBlockers, nestedBlockers, processBlockers } from "./blockers.ts";
 import { type Place, volumeRoot } from "./place.ts";
+import { fstabWarnings } from "./fstab.ts";
 import { asideName, LIVE, undoName } from "./names.ts";
 
 /** What a rollback will do, and all that stands in its way. Changes nothing. */
@@ -33,27 +32,21 @@ export async function planRollback(
   }
   blockers.push(...nestedBlockers(place, place.base), ...nestedBlockers(place, target.name));
   blockers.push(...mountBlockers(place), ...loopBlockers(place), ...(await processBlockers(place, signal)));
-  return { target, undo: { number, place: undoPlace(place, number) }, blockers, warnings: fstabWarnings(place) };
+  return {
+    target,
+    undo: { number, place: undoPlace(place, number) },
+    blockers,
+    warnings: fstabWarnings(readFstab(), place.path, volumeRoot(place)),
+  };
 }
 
-/** An entry of fstab that names the subvolume by its id would mount the old state at the next boot. */
-function fstabWarnings(place: Place): string[] {
-  let fstab: string;
+function readFstab(): string {
   try {
-    fstab = readFileSync("/etc/fstab", "utf8");
+    return readFileSync("/etc/fstab", "utf8");
   } catch {
     // No fstab: nothing in it.
-    return [];
+    return "";
   }
-  return fstab.split("\n").flatMap((line) => {
-    const [, mountPoint, type, options] = line.trim().split(/\s+/);
-    // Blanks are octal there as in mountinfo (fstab(5)).
-    if (unescapeOctal(mountPoint ?? "") !== place.path || type !== "btrfs" || options?.includes("subvolid=") !== true)
-      return [];
-    return [
-      `/etc/fstab mounts ${quote(place.path)} by subvolid=, which will lead to the old state at the next boot: write subvol=${escapeText(volumeRoot(place).slice(1))} instead`,
-    ];
-  });
 }
 
 function undoPlace(place: Place, number: number): string {

@@ -96,3 +96,23 @@ it("dies quietly when its reader goes away", async () => {
   expect(stdout).not.toMatch(/EPIPE|error/i);
   expect(status).toBe(0);
 });
+
+it("asks where its answer is not: the answer may go into a file", async () => {
+  const line = '"$BTM" clean -p "$V" | cat >/dev/null';
+  const { stdout } = await btmOnTerminal(line, { V: volume, NO_COLOR: "1" }, "n");
+  expect(stdout).toContain("Plan: destroy 2 snapshots");
+  expect(await heights()).toEqual(["10", "20"]);
+});
+
+it("ends at Ctrl-C at the prompt, with nothing changed", async () => {
+  const { status } = await btmOnTerminal('exec "$BTM" clean -p "$V"', { V: volume, NO_COLOR: "1" }, "\u0003");
+  expect(status).toBe(130);
+  expect(await heights()).toEqual(["10", "20"]);
+});
+
+it("says that it cannot write its answer", async () => {
+  const line = '"$BTM" list -p "$V" >/dev/full';
+  const { stdout, status } = await btmOnTerminal(line, { V: volume, NO_COLOR: "1" }, "");
+  expect(stdout).toContain("btm: Cannot write the answer: ENOSPC");
+  expect(status).toBe(1);
+});
