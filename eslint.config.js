@@ -33,7 +33,7 @@ const noShell = {
 };
 
 export default defineConfig(
-  globalIgnores(["dist/", "build/", "coverage/", ".tools/"]),
+  globalIgnores([".cache/", "dist/", "build/", "coverage/", ".tools/"]),
   { linterOptions: { reportUnusedDisableDirectives: "error" } },
   {
     files: ["**/*.ts"],

@@ -4,7 +4,7 @@ import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 
 /** The stand-alone executable that `make` builds. */
-export const EXECUTABLE = fileURLToPath(new URL("../../build/btm", import.meta.url));
+const EXECUTABLE = fileURLToPath(new URL("../../build/btm", import.meta.url));
 
 export interface Ran {
   readonly status: number | null;

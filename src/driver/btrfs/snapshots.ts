@@ -3,7 +3,7 @@ import { setImmediate } from "node:timers/promises";
 import type { Height } from "../../height.ts";
 import { subvolumeInfo, SUBVOLUME_INODE, type SubvolumeInfo } from "../../sys/btrfs.ts";
 import { entriesOf, type Entry, identityOf } from "../../sys/directory.ts";
-import { close, getAttribute, openDirectoryIfAny } from "../../sys/libc.ts";
+import { close, getAttribute, isErrno, openDirectoryIfAny } from "../../sys/libc.ts";
 import type { Snapshot } from "../driver.ts";
 import { type Mark, parseMark } from "../mark.ts";
 import { Aside } from "./aside.ts";
@@ -94,6 +94,10 @@ export function look(place: Place, name: string): FoundSnapshot | undefined {
       uuid: subvolume.uuid,
     };
     return { snapshot, id: subvolume.id };
+  } catch (error) {
+    // Destroyed since it was opened.
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
   } finally {
     close(fd);
   }
