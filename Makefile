@@ -4,8 +4,8 @@
 NODE := .tools/node/bin/node
 VITEST := $(NODE) node_modules/vitest/vitest.mjs
 SOURCES := $(shell find src -name '*.ts' ! -name '*.test.ts')
-# mkfs.btrfs for the loopback images, and the smallest real chain node that Debian has.
-TEST_PACKAGES := btrfs-progs litecoind
+# mkfs.btrfs for the loopback images, the smallest real chain node that Debian has, and what makes a system call fail.
+TEST_PACKAGES := btrfs-progs litecoind strace
 BENCH_PACKAGES := btrfs-progs gcc libc6-dev
 
 # The pinned Node goes before the system's for whatever is started from here.
@@ -21,7 +21,7 @@ all: build
 build: build/btm ## the stand-alone executable: build/btm
 
 demo: build/btm ## a real node on a real Btrfs, rolled back before your eyes (root)
-	@tools/setup.sh $(TEST_PACKAGES)
+	@tools/setup.sh btrfs-progs litecoind
 	@$(NODE) tools/demo/demo.ts
 
 test: build/btm dist/index.js ## every test, on real file systems and real nodes (root)

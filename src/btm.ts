@@ -2,7 +2,7 @@ import { checkCallOptions } from "./call-options.ts";
 import { type BtmCfg, type BtmOptions, parseCfg, parseKept } from "./cfg.ts";
 import { driverFor } from "./driver/detect.ts";
 import type { Blocker, DestroyOutcome, Driver, DriverDeps, Snapshot, Volume } from "./driver/driver.ts";
-import { BtmError, isBtmError, throwIfAborted } from "./errors.ts";
+import { BtmError, throwIfAborted } from "./errors.ts";
 import { due, type Height, type HeightInput, parseHeight } from "./height.ts";
 import { decide } from "./retention/retention.ts";
 import type {
@@ -19,6 +19,7 @@ import type {
   SnapshotResult,
 } from "./results.ts";
 import { chooseTarget } from "./rollback/choose.ts";
+import { Session } from "./session.ts";
 import { count, quote } from "./text.ts";
 
 /**
@@ -58,20 +59,20 @@ export class Btm {
     const answer = ({ taken, reason, last }: SnapshotPlan, rest: Partial<SnapshotResult> = {}): SnapshotResult => {
       return { taken, height: at, reason, last, pruned: [], failed: [], recovered: [], dryRun, ...rest };
     };
-    return this.#withVolume(signal, async (held) => {
+    return this.#run(signal, async (session) => {
       if (dryRun) {
-        const planned = plan(await held.volume.snapshots());
-        const recovered = await held.volume.pending();
-        if (planned.taken) await refuseIncomplete(held.volume, at);
+        const planned = plan(await session.volume.snapshots());
+        const recovered = await session.volume.pending();
+        if (planned.taken) await refuseIncomplete(session.volume, at);
         return answer(planned, { recovered, pruned: planned.excess.map((snapshot) => snapshot.height) });
       }
       // Most blocks are not due: while another btm has the lock they are answered without it.
-      if (!(await held.volume.tryLock())) {
-        const glance = plan(await held.volume.snapshots());
+      if (!(await session.volume.tryLock())) {
+        const glance = plan(await session.volume.snapshots());
         if (!glance.taken) return answer(glance);
       }
-      await this.#lock(held, signal);
-      const { volume, recovered } = held;
+      await session.lock();
+      const { volume, recovered } = session;
       let planned = plan(await volume.snapshots("from-memory"));
       if (planned.reason === "exists") planned = plan(await volume.snapshots());
       if (!planned.taken) return answer(planned, { recovered });
@@ -93,7 +94,7 @@ export class Btm {
    */
   async list(options: CallOptions = {}): Promise<Snapshot[]> {
     checkCallOptions("list", options, {});
-    return this.#withVolume(options.signal, ({ volume }) => volume.snapshots());
+    return this.#run(options.signal, ({ volume }) => volume.snapshots());
   }
 
   /**
@@ -109,8 +110,9 @@ export class Btm {
     checkCallOptions("rollback", options, { strict: "boolean", dryRun: "boolean", confirm: "function" });
     const { strict = false, dryRun = false, confirm, signal } = options;
     const asked = height === undefined ? undefined : parseHeight(height);
-    return this.#withVolume(signal, async (held) => {
-      const makePlan = async ({ volume, recovered }: Held): Promise<RollbackResult> => {
+    return this.#run(signal, async (session) => {
+      const makePlan = async (recovered: readonly string[] = session.recovered): Promise<RollbackResult> => {
+        const { volume } = session;
         const snapshots = await volume.snapshots();
         const chosen = chooseTarget(volume.name, snapshots, asked, strict);
         const newer = snapshots.filter((snapshot) => snapshot.height > chosen.target.height);
@@ -130,10 +132,10 @@ export class Btm {
       };
       const isSame = (a: RollbackResult, b: RollbackResult): boolean =>
         sameSnapshots([a.target], [b.target]) && a.undo.number === b.undo.number;
-      if (dryRun) return makePlan({ ...held, recovered: await held.volume.pending() });
-      const plan = await this.#agree(held, makePlan, isSame, { confirm, signal });
+      if (dryRun) return makePlan(await session.volume.pending());
+      const plan = await session.agree(makePlan, isSame, confirm);
       throwIfAborted(signal);
-      const warnings = await held.volume.rollback(plan);
+      const warnings = await session.volume.rollback(plan);
       return { ...plan, warnings: [...plan.warnings, ...warnings] };
     });
   }
@@ -149,8 +151,9 @@ export class Btm {
     checkCallOptions("clean", options, { kept: "any", dryRun: "boolean", confirm: "function" });
     const { dryRun = false, confirm, signal } = options;
     const keep = parseKept(options.kept ?? 0);
-    return this.#withVolume(signal, async (held) => {
-      const makePlan = async ({ volume, recovered }: Held): Promise<CleanResult> => {
+    return this.#run(signal, async (session) => {
+      const makePlan = async (recovered: readonly string[] = session.recovered): Promise<CleanResult> => {
+        const { volume } = session;
         const snapshots = await volume.snapshots();
         const ours = snapshots.filter(isOurs);
         const removed = new Set(ours.slice(0, Math.max(0, ours.length - keep)).filter((snapshot) => !snapshot.pinned));
@@ -162,10 +165,10 @@ export class Btm {
           dryRun,
         };
       };
-      if (dryRun) return makePlan({ ...held, recovered: await held.volume.pending() });
+      if (dryRun) return makePlan(await session.volume.pending());
       const isSame = (a: CleanResult, b: CleanResult): boolean => sameSnapshots(a.removed, b.removed);
-      const plan = await this.#agree(held, makePlan, isSame, { confirm, signal });
-      const outcomes = await held.volume.destroy(plan.removed, signal);
+      const plan = await session.agree(makePlan, isSame, confirm);
+      const outcomes = await session.volume.destroy(plan.removed, signal);
       const failed = failuresOf(outcomes);
       const stay = new Set(failed.map((failure) => failure.snapshot));
       return { ...plan, removed: plan.removed.filter((snapshot) => !stay.has(snapshot)), failed };
@@ -183,20 +186,21 @@ export class Btm {
   async adopt(options: PlannedOptions<AdoptResult> = {}): Promise<AdoptResult> {
     checkCallOptions("adopt", options, { dryRun: "boolean", confirm: "function" });
     const { dryRun = false, confirm, signal } = options;
-    return this.#withVolume(signal, async (held) => {
-      const makePlan = async ({ volume, recovered }: Held): Promise<AdoptResult> => {
+    return this.#run(signal, async (session) => {
+      const makePlan = async (recovered: readonly string[] = session.recovered): Promise<AdoptResult> => {
+        const { volume } = session;
         const adopted = (await volume.snapshots()).filter((snapshot) => !isOurs(snapshot));
         return { adopted, failed: [], recovered, dryRun };
       };
-      if (dryRun) return makePlan({ ...held, recovered: await held.volume.pending() });
+      if (dryRun) return makePlan(await session.volume.pending());
       const isSame = (a: AdoptResult, b: AdoptResult): boolean => sameSnapshots(a.adopted, b.adopted);
-      const plan = await this.#agree(held, makePlan, isSame, { confirm, signal });
+      const plan = await session.agree(makePlan, isSame, confirm);
       const failed: Failure[] = [];
       const adopted: Snapshot[] = [];
       for (const snapshot of plan.adopted) {
         throwIfAborted(signal);
         try {
-          await held.volume.adopt(snapshot);
+          await session.volume.adopt(snapshot);
           adopted.push(snapshot);
         } catch (error) {
           if (!(error instanceof Error)) throw error;
@@ -232,73 +236,21 @@ export class Btm {
     use: (volume: Volume, snapshot: Snapshot) => Promise<void>,
   ): Promise<void> {
     const at = parseHeight(height);
-    await this.#withVolume(signal, async (held) => {
-      await this.#lock(held, signal);
-      const snapshot = (await held.volume.snapshots()).find((candidate) => candidate.height === at);
-      if (snapshot !== undefined) return use(held.volume, snapshot);
-      const what = `Cannot ${action} ${String(at)} of ${quote(held.volume.name)}`;
+    await this.#run(signal, async (session) => {
+      await session.lock();
+      const snapshot = (await session.volume.snapshots()).find((candidate) => candidate.height === at);
+      if (snapshot !== undefined) return use(session.volume, snapshot);
+      const what = `Cannot ${action} ${String(at)} of ${quote(session.volume.name)}`;
       throw new BtmError("NO_SUCH_SNAPSHOT", `${what}: there is no snapshot of that height`);
     });
   }
 
-  async #withVolume<T>(signal: AbortSignal | undefined, use: (held: Held) => Promise<T>): Promise<T> {
-    throwIfAborted(signal);
-    const held: Held = { volume: await this.#open(), recovered: [] };
-    try {
-      return await use(held);
-    } catch (error) {
-      throw withRecovered(error, held.recovered);
-    } finally {
-      held.volume.close();
-    }
-  }
-
-  async #open(): Promise<Volume> {
-    this.#driver ??= driverFor(this.cfg.mode, this.#deps);
-    return (await this.#driver).open(this.cfg.volume);
-  }
-
-  /** Locks the volume and finishes what was interrupted; when either changed the volume, it is opened afresh. */
-  async #lock(held: Held, signal: AbortSignal | undefined): Promise<void> {
-    for (;;) {
-      const isCurrent = await held.volume.lock(this.cfg.lockTimeoutMs, signal);
-      const done = isCurrent ? await held.volume.recover() : [];
-      held.recovered.push(...done);
-      if (isCurrent && done.length === 0) return;
-      await this.#reopen(held);
-    }
-  }
-
-  async #reopen(held: Held): Promise<void> {
-    const fresh = await this.#open();
-    held.volume.close();
-    held.volume = fresh;
-  }
-
-  /** A plan that has been agreed to and still holds, under the lock. */
-  async #agree<Plan>(
-    held: Held,
-    makePlan: (held: Held) => Promise<Plan>,
-    isSame: (a: Plan, b: Plan) => boolean,
-    options: {
-      readonly confirm: ((plan: Plan) => Promise<boolean>) | undefined;
-      readonly signal: AbortSignal | undefined;
-    },
-  ): Promise<Plan> {
-    const { confirm, signal } = options;
-    await this.#lock(held, signal);
-    if (confirm === undefined) return makePlan(held);
-    // A person may take long to answer: the node's snapshots must not wait for that.
-    await this.#reopen(held);
-    const agreed = await makePlan(held);
-    if (!(await confirm(agreed))) throw new BtmError("DECLINED", "Nothing was changed: the plan was declined");
-    await this.#lock(held, signal);
-    const plan = await makePlan(held);
-    if (isSame(agreed, plan)) return plan;
-    const what = `meanwhile the snapshots of ${quote(held.volume.name)} became others than the plan says`;
-    throw new BtmError("PLAN_CHANGED", `Nothing was changed: ${what}`, {
-      hint: "Run the command again and look at the new plan",
-    });
+  #run<T>(signal: AbortSignal | undefined, use: (session: Session) => Promise<T>): Promise<T> {
+    const open = async (): Promise<Volume> => {
+      this.#driver ??= driverFor(this.cfg.mode, this.#deps);
+      return (await this.#driver).open(this.cfg.volume);
+    };
+    return Session.run({ open, lockTimeoutMs: this.cfg.lockTimeoutMs, signal }, use);
   }
 
   #planSnapshot(at: Height, { force = false, prune = true }: SnapshotOptions, seen: readonly Snapshot[]): SnapshotPlan {
@@ -316,23 +268,6 @@ export class Btm {
 interface SnapshotPlan extends Pick<SnapshotResult, "taken" | "reason" | "last"> {
   /** What cap demands to go once it is taken. */
   readonly excess: readonly Snapshot[];
-}
-
-/** A volume that may be opened afresh in the middle of a call, and what was recovered in it. */
-interface Held {
-  volume: Volume;
-  readonly recovered: string[];
-}
-
-/** That something was finished or undone must be told although the call itself failed. */
-function withRecovered(error: unknown, recovered: readonly string[]): unknown {
-  if (!isBtmError(error) || recovered.length === 0) return error;
-  const { code, message, hint, cause, details } = error;
-  return new BtmError(code, message, {
-    ...(hint === undefined ? {} : { hint }),
-    cause,
-    details: { ...details, recovered },
-  });
 }
 
 function isOurs(snapshot: Pick<Snapshot, "mark">): boolean {

@@ -8,7 +8,6 @@ import { Fixture } from "../support/fixture.ts";
 import type { Tried } from "../support/fixtures/unprivileged.ts";
 import { btrfsVolume, type TestVolume } from "../support/volumes.ts";
 
-const nobody = { uid: 65_534, gid: 65_534 };
 let image: BtrfsImage;
 beforeAll(async () => {
   image = await BtrfsImage.make();
@@ -17,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => image.dispose());
 
 async function tryAll(path: string): Promise<Record<string, Tried>> {
-  const fixture = new Fixture("unprivileged", { path }, nobody);
+  const fixture = new Fixture("unprivileged", { path });
   const tried = (await fixture.next()) as Record<string, Tried>;
   await fixture.ended();
   return tried;

@@ -1,5 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { copyFile } from "node:fs/promises";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 
@@ -14,12 +16,23 @@ export interface Ran {
 
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
+  /** Another user's id, to run as. */
   readonly uid?: number;
+  /** Another copy of the executable: that user may not be able to read where the repository lies. */
+  readonly executable?: string;
+}
+
+/** Copies the executable into a folder, for {@link RunOptions.executable}. */
+export async function copyExecutable(folder: string): Promise<string> {
+  const copy = join(folder, "btm");
+  await copyFile(EXECUTABLE, copy);
+  return copy;
 }
 
 /** Runs the executable with nothing to read on stdin, and nothing in its environment but what is given. */
 export async function btm(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
-  const child = spawn(EXECUTABLE, args, {
+  const child = spawn(options.executable ?? EXECUTABLE, args, {
+    cwd: "/",
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...options.env },
     ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { beforeAll, expect, it } from "vitest";
 
 import { BtrfsImage } from "../../support/btrfs-image.ts";
-import { btm } from "../../support/executable.ts";
+import { btm, copyExecutable } from "../../support/executable.ts";
 import { run } from "../../support/run.ts";
 
 let image: BtrfsImage;
@@ -83,13 +83,13 @@ it("changes nothing when it refuses", async () => {
 });
 
 it("refuses a user without permission, and says what is needed", async () => {
-  const nobody = 65534;
   await run("chmod", ["0711", image.folder]);
-  const { status, stderr } = await btm(["snapshot", "-p", volume, "-s", "30"], { uid: nobody });
+  const nobody = { uid: 65_534, executable: await copyExecutable(image.folder) };
+  const { status, stderr } = await btm(["snapshot", "-p", volume, "-s", "30"], nobody);
   expect(stderr.replaceAll(image.top, "$TOP")).toMatchSnapshot();
   expect(status).toBe(7);
   const mounted = await image.mountAt("mounted", "blockchain");
-  const beside = await btm(["list", "-p", mounted], { uid: nobody });
+  const beside = await btm(["list", "-p", mounted], nobody);
   expect(beside.stderr.replaceAll(mounted, "$MOUNT")).toMatchSnapshot();
   expect(beside.status).toBe(7);
   await run("umount", ["--", mounted]);
