@@ -34,8 +34,6 @@ class BtrfsVolume implements Volume {
   readonly #finder: SnapshotFinder;
   readonly #deps: DriverDeps;
   #lock: VolumeLock | undefined;
-  /** Looked at afresh since the lock was taken, with the ids of their subvolumes: no btm has changed them since. */
-  readonly #lookedAt = new WeakMap<Snapshot, bigint>();
 
   constructor(place: Place, finder: SnapshotFinder, deps: DriverDeps) {
     this.name = place.path;
@@ -51,12 +49,7 @@ class BtrfsVolume implements Volume {
   }
 
   snapshots(how: "from-memory" | "afresh" = "afresh"): Promise<Snapshot[]> {
-    return explained(`list the snapshots of ${quote(this.name)}`, async () => {
-      const found = await this.#finder.find(this.#place, how);
-      const isFresh = how === "afresh" && this.#lock !== undefined;
-      for (const { snapshot, id } of isFresh ? found : []) this.#lookedAt.set(snapshot, id);
-      return found.map(({ snapshot }) => snapshot);
-    });
+    return explained(`list the snapshots of ${quote(this.name)}`, () => this.#finder.find(this.#place, how));
   }
 
   async tryLock(): Promise<boolean> {
@@ -173,7 +166,7 @@ class BtrfsVolume implements Volume {
   }
 
   async #destroy(snapshot: Snapshot, pins: Aside | undefined): Promise<void> {
-    const id = this.#lookedAt.get(snapshot) ?? this.#lookAgain(snapshot, pins);
+    const id = this.#lookAgain(snapshot, pins);
     // Gone already: what was wanted.
     if (id === undefined) return;
     try {

@@ -34,8 +34,13 @@ export async function lockVolume(
 /** Takes the lock if it is free. */
 export function tryLockVolume(place: Place): VolumeLock | undefined {
   const lock = new VolumeLock();
-  const isLocked = lock.extend(place.parent, place.base);
-  if (isLocked && isSameFile(lock.latest(), withDirectory(place.parent, place.base, identityOf))) return lock;
+  try {
+    const isLocked = lock.extend(place.parent, place.base);
+    if (isLocked && isSameFile(lock.latest(), withDirectory(place.parent, place.base, identityOf))) return lock;
+  } catch (error) {
+    lock.close();
+    throw error;
+  }
   lock.close();
   return undefined;
 }

@@ -6,7 +6,7 @@ import { dirname } from "node:path";
 import * as v from "valibot";
 
 import { BtmError } from "../../errors.ts";
-import { subvolumeInfo, TOP_LEVEL_ID } from "../../sys/btrfs.ts";
+import { SUBVOLUME_INODE, subvolumeInfo, TOP_LEVEL_ID } from "../../sys/btrfs.ts";
 import { identityOf, withDirectory } from "../../sys/directory.ts";
 import {
   AT_FDCWD,
@@ -146,12 +146,24 @@ async function mountNoted(wanted: Remount, onStep: StepObserver): Promise<boolea
   const fresh = await mountSubvolume(wanted);
   try {
     if (withDirectory(fresh, ".", subvolumeInfo).uuid !== wanted.uuid) return false;
+    // Another command may have done it since we looked, and left the journal to its next step.
+    if (withDirectory(AT_FDCWD, wanted.mountPoint, subvolumeUuid) === wanted.uuid) return true;
     onStep("mount", "before");
     attachMount(fresh, wanted.mountPoint, { beneath: false });
     onStep("mount", "after");
     return true;
   } finally {
     close(fresh);
+  }
+}
+
+/** The uuid of the subvolume that a directory is the root of; undefined when it is none. */
+function subvolumeUuid(fd: number): string | undefined {
+  try {
+    return identityOf(fd).inode === SUBVOLUME_INODE ? subvolumeInfo(fd).uuid : undefined;
+  } catch (error) {
+    if (isErrno(error, "ENOTTY")) return undefined;
+    throw error;
   }
 }
 

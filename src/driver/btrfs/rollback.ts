@@ -1,9 +1,17 @@
+import { fstatSync } from "node:fs";
 import { join } from "node:path";
 
 import { BtmError } from "../../errors.ts";
-import { createSnapshot, destroySubvolume, setDefaultSubvolume, subvolumeInfo } from "../../sys/btrfs.ts";
+import {
+  createSnapshot,
+  destroySubvolume,
+  setDefaultSubvolume,
+  SUBVOLUME_INODE,
+  subvolumeInfo,
+} from "../../sys/btrfs.ts";
 import { withDirectory } from "../../sys/directory.ts";
 import { AT_FDCWD, exchangeNames, removeAttribute, syncFileSystem } from "../../sys/libc.ts";
+import { processesOn } from "../../sys/processes.ts";
 import { quote } from "../../text.ts";
 import type { Blocker, DriverDeps, RollbackPlan, StepObserver } from "../driver.ts";
 import { Aside, type UndoRecord } from "./aside.ts";
@@ -139,7 +147,8 @@ export async function recover(work: Work): Promise<string[]> {
       return [await undoUnfinished(work, aside, journal)];
     }
     const warnings = await finish(work, aside, journal);
-    return [`Finished the interrupted rollback to ${journal.height}`, ...warnings];
+    const kept = `what was live is kept as undo point ${String(journal.undo)}`;
+    return [`Finished the interrupted rollback to ${journal.height}; ${kept}`, ...warnings];
   } finally {
     aside.close();
   }
@@ -165,16 +174,22 @@ async function finish({ place, deps }: Work, aside: Aside, journal: Journal): Pr
     await step("sync journal", () => syncFileSystem(place.parent));
     return warnings;
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new BtmError(
-      "PARTLY_DONE",
-      `${quote(place.path)} is rolled back to ${journal.height}, but something remains to be done: ${why}`,
-      {
-        hint: "Mend that; the next btm command that changes the volume does the rest",
-        cause: error,
-      },
-    );
+    throw unfinished(place, journal, error);
   }
+}
+
+/** What a failure after the exchange means: in a mount that still shows the old state, nothing has changed yet. */
+function unfinished(place: Place, journal: Journal, error: unknown): BtmError {
+  const why = error instanceof Error ? error.message : String(error);
+  const shown = place.mount === undefined ? undefined : withDirectory(AT_FDCWD, place.path, subvolumeInfo).uuid;
+  const what =
+    shown === journal.live
+      ? `is not rolled back to ${journal.height}: its mount still shows the old state, to which the next btm command goes back`
+      : `is rolled back to ${journal.height}, but something remains to be done, which the next btm command does`;
+  return new BtmError("PARTLY_DONE", `${quote(place.path)} ${what}: ${why}`, {
+    hint: "Mend what the message says, run a btm command that changes the volume, and look at it before the node is started",
+    cause: error,
+  });
 }
 
 /**
@@ -186,18 +201,20 @@ async function undoUnfinished({ place, deps }: Work, aside: Aside, journal: Jour
   const step = stepper(deps.onStep);
   // What is only in memory yet has not raised the number by which it is told.
   await step("sync", () => syncFileSystem(place.parent));
-  const isLive = withDirectory(place.parent, place.base, subvolumeInfo).uuid === journal.live;
+  const live = withDirectory(place.parent, place.base, subvolumeInfo);
   const staged = aside.live(journal.undo);
-  if (!isLive || (staged !== undefined && staged.parentUuid !== journal.target)) {
+  if (live.uuid !== journal.live || (staged !== undefined && staged.parentUuid !== journal.target)) {
     throw new BtmError(
       "BLOCKED",
       `Cannot undo the interrupted rollback to ${journal.height}: ${stagedPath(journal)} is not what it made`,
       { hint: "Someone has put something else there: move it away, then run the command again" },
     );
   }
+  if (journal.isDefault) await step("set default back", () => setDefaultSubvolume(place.parent, live.id));
   // The last word of the journal, not of the caller: it may have been written since.
   const { stagedIn } = aside.journal() ?? journal;
-  const isUntouched = stagedIn === undefined || stagedIn === String(staged?.changedIn);
+  const isUntouched =
+    stagedIn === undefined || (stagedIn === String(staged?.changedIn) && !(await isStagedInUse(aside, journal)));
   if (staged !== undefined && isUntouched) await step("destroy staged", () => destroySubvolume(aside.fd, staged.id));
   if (staged === undefined || isUntouched) await step("remove undo point", () => aside.removeUndo(journal.undo));
   await step("clear journal", () => aside.clearJournal());
@@ -206,7 +223,13 @@ async function undoUnfinished({ place, deps }: Work, aside: Aside, journal: Jour
   const undone = `Undid the interrupted rollback to ${journal.height}: the live state is as it was`;
   return isUntouched
     ? undone
-    : `${undone}; the other, which has been written to, is kept as undo point ${String(journal.undo)}`;
+    : `${undone}; the other, which has been used since, is kept as undo point ${String(journal.undo)}`;
+}
+
+/** Whether a process has what was staged open: it was to be seen under the name of the volume, if only for a moment. */
+async function isStagedInUse(aside: Aside, journal: Journal): Promise<boolean> {
+  const { dev } = withDirectory(aside.fd, stagedPath(journal), (fd) => fstatSync(fd, { bigint: true }));
+  return (await processesOn(dev, { ownExcept: SUBVOLUME_INODE, signal: undefined })).length > 0;
 }
 
 function stagedPath(journal: Journal): string {

@@ -33,7 +33,7 @@ export class SnapshotFinder {
   #parentPath: string | undefined;
 
   /** @param how from memory where there is one, or afresh */
-  async find(place: Place, how: "from-memory" | "afresh"): Promise<FoundSnapshot[]> {
+  async find(place: Place, how: "from-memory" | "afresh"): Promise<Snapshot[]> {
     const isElsewhere = this.#beside !== place.uuid || this.#parentPath !== place.parentPath;
     if (how === "afresh" || isElsewhere) this.#marked.clear();
     this.#beside = place.uuid;
@@ -48,28 +48,27 @@ export class SnapshotFinder {
     }
   }
 
-  async #findAmong(entries: readonly Entry[], place: Place, pins: Aside | undefined): Promise<FoundSnapshot[]> {
+  async #findAmong(entries: readonly Entry[], place: Place, pins: Aside | undefined): Promise<Snapshot[]> {
     const marked = new Map<bigint, Snapshot>();
-    const found: FoundSnapshot[] = [];
+    const found: Snapshot[] = [];
     let looks = 0;
     for (const { name, inode, isDirectory } of entries) {
       if (!isDirectory) continue;
       // Renamed, it would no longer be what we know of it.
       const known = this.#marked.get(inode);
-      let one = known?.name === name ? { snapshot: known, id: inode } : undefined;
-      if (one === undefined) {
+      let snapshot = known?.name === name ? known : undefined;
+      if (snapshot === undefined) {
         if (++looks % LOOKS_PER_TURN === 0) await setImmediate();
-        one = look(place, name);
+        snapshot = look(place, name)?.snapshot;
       }
       // Another thing of that name, such as a plain directory, is none.
-      if (one === undefined) continue;
-      const { snapshot, id } = one;
-      if (snapshot.mark !== undefined) marked.set(id, snapshot);
+      if (snapshot === undefined) continue;
+      if (snapshot.mark !== undefined) marked.set(inode, snapshot);
       const isPinned = pins?.isPinned(snapshot.height, snapshot.uuid) === true;
-      found.push(isPinned ? { snapshot: { ...snapshot, pinned: true }, id } : one);
+      found.push(isPinned ? { ...snapshot, pinned: true } : snapshot);
     }
     this.#marked = marked;
-    return found.sort((a, b) => (a.snapshot.height < b.snapshot.height ? -1 : 1));
+    return found.sort((a, b) => (a.height < b.height ? -1 : 1));
   }
 }
 
