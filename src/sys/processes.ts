@@ -1,4 +1,5 @@
 import { throwIfAborted } from "../errors.ts";
+import { setTimeout } from "node:timers/promises";
 import { readdir, readFile, readlink, stat } from "node:fs/promises";
 
 /** A process that uses a file system or subvolume. */
@@ -16,6 +17,8 @@ export interface ProcessUse {
 export interface ProcessesOnOptions {
   /** The inode whose open descriptors in this process do not count: they are those of the looking itself. */
   readonly ownExcept: bigint;
+  /** major:minor of the whole file system, as mountinfo has it; undefined when it is not known. */
+  readonly fileSystem: string | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -23,8 +26,9 @@ export interface ProcessesOnOptions {
  * The processes that have something open on a device, each with one example.
  *
  * Every Btrfs subvolume has a device number of its own, so a stat of the links under /proc tells its users without
- * opening anything. Mappings are looked at through map_files: the device that /proc/<pid>/maps prints is that of the whole
- * file system. What we may not look at is left out, so only root sees everything.
+ * opening anything. Mappings are looked at through map_files, but only those of the file system: its device is what
+ * /proc/<pid>/maps prints, and a virtual machine may have a hundred thousand others. What we may not look at is left out,
+ * so only root sees everything.
  *
  * @param device st_dev as stat(2) gives it
  */
@@ -33,8 +37,11 @@ export async function processesOn(device: bigint, options: ProcessesOnOptions): 
   for (const pid of await listOrNothing("/proc")) {
     if (!/^\d+$/.test(pid)) continue;
     throwIfAborted(options.signal);
-    const use = await firstUse(`/proc/${pid}`, device, Number(pid) === process.pid ? options.ownExcept : undefined);
-    if (use !== undefined) uses.push({ pid: Number(pid), command: await commandOf(pid), ...use });
+    const except = Number(pid) === process.pid ? options.ownExcept : undefined;
+    const use = await within(LOOK_MS, firstUse(`/proc/${pid}`, device, except, options.fileSystem));
+    if (use === undefined) continue;
+    const command = (await within(LOOK_MS, commandOf(pid))) ?? "[does not answer]";
+    uses.push({ pid: Number(pid), command, ...use });
   }
   return uses;
 }
@@ -43,6 +50,7 @@ async function firstUse(
   folder: string,
   device: bigint,
   except: bigint | undefined,
+  fileSystem: string | undefined,
 ): Promise<Omit<ProcessUse, "pid" | "command"> | undefined> {
   const links: [ProcessUse["how"], string][] = [
     ["working directory", `${folder}/cwd`],
@@ -50,7 +58,7 @@ async function firstUse(
     ["program", `${folder}/exe`],
   ];
   for (const fd of await listOrNothing(`${folder}/fd`)) links.push(["open file", `${folder}/fd/${fd}`]);
-  for (const range of await listOrNothing(`${folder}/map_files`))
+  for (const range of await mappedRanges(folder, fileSystem))
     links.push(["mapped file", `${folder}/map_files/${range}`]);
   for (const [how, link] of links) {
     const file = await identityOf(link);
@@ -59,6 +67,31 @@ async function firstUse(
   }
   return undefined;
 }
+
+/** The mapped ranges, as map_files calls them, that are of a file system. */
+async function mappedRanges(folder: string, fileSystem: string | undefined): Promise<string[]> {
+  if (fileSystem === undefined) return listOrNothing(`${folder}/map_files`);
+  const device = fileSystem
+    .split(":")
+    .map((number) => Number(number).toString(16).padStart(2, "0"))
+    .join(":");
+  const maps = await readFile(`${folder}/maps`, "utf8").catch(() => "");
+  // 00400000-00452000 r-xp 00000000 08:02 173521 /usr/bin/dbus-daemon; map_files has no leading zeros
+  const lines = maps.matchAll(/^0*([0-9a-f]+)-0*([0-9a-f]+) \S+ \S+ ([0-9a-f]+:[0-9a-f]+) /gm);
+  return [...lines].flatMap(([, start, end, of]) => (of === device ? [`${start ?? ""}-${end ?? ""}`] : []));
+}
+
+/** What a promise gives, undefined when it takes longer: a process that the kernel holds may keep its /proc waiting. */
+async function within<T>(milliseconds: number, work: Promise<T>): Promise<T | undefined> {
+  const stop = new AbortController();
+  try {
+    return await Promise.race([work, setTimeout(milliseconds, undefined, { signal: stop.signal })]);
+  } finally {
+    stop.abort();
+  }
+}
+
+const LOOK_MS = 2000;
 
 /** The pid of a process holding a flock(2) on a directory, as far as we may look; undefined when none is seen. */
 export async function lockHolder(device: bigint, inode: bigint): Promise<number | undefined> {

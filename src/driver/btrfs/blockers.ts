@@ -25,7 +25,8 @@ export async function processBlockers(place: Place, signal: AbortSignal | undefi
   const [from, path] = place.isStale ? [AT_FDCWD, place.path] : [place.parent, place.base];
   const { dev } = withDirectory(from, path, (fd) => fstatSync(fd, { bigint: true }));
   // Of our own descriptors only those of its root are there for btm's sake.
-  const look = (): Promise<ProcessUse[]> => processesOn(dev, { ownExcept: SUBVOLUME_INODE, signal });
+  const look = (): Promise<ProcessUse[]> =>
+    processesOn(dev, { ownExcept: SUBVOLUME_INODE, fileSystem: mountOf(place)?.device, signal });
   let uses = await look();
   // Another btm that looks at the volume, or waits for its lock, has the root open for an instant.
   for (let looks = 1; looks < 4 && uses.length > 0 && uses.every(isRootOnly); looks++) {

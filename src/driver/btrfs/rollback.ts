@@ -20,7 +20,7 @@ import type { Journal } from "./journal.ts";
 import type { VolumeLock } from "./lock.ts";
 import { defaultSubvolume } from "./mounted.ts";
 import { asideName, ATTRIBUTE, LIVE, undoName } from "./names.ts";
-import { type Place, volumeRoot } from "./place.ts";
+import { mountOf, type Place, volumeRoot } from "./place.ts";
 import { forgetNote, isRemounted, remount } from "./remount.ts";
 
 /** What a rollback works with. */
@@ -214,7 +214,7 @@ async function undoUnfinished({ place, deps }: Work, aside: Aside, journal: Jour
   // The last word of the journal, not of the caller: it may have been written since.
   const { stagedIn } = aside.journal() ?? journal;
   const isUntouched =
-    stagedIn === undefined || (stagedIn === String(staged?.changedIn) && !(await isStagedInUse(aside, journal)));
+    stagedIn === undefined || (stagedIn === String(staged?.changedIn) && !(await isStagedInUse(place, aside, journal)));
   if (staged !== undefined && isUntouched) await step("destroy staged", () => destroySubvolume(aside.fd, staged.id));
   if (staged === undefined || isUntouched) await step("remove undo point", () => aside.removeUndo(journal.undo));
   await step("clear journal", () => aside.clearJournal());
@@ -227,9 +227,12 @@ async function undoUnfinished({ place, deps }: Work, aside: Aside, journal: Jour
 }
 
 /** Whether a process has what was staged open: it was to be seen under the name of the volume, if only for a moment. */
-async function isStagedInUse(aside: Aside, journal: Journal): Promise<boolean> {
+async function isStagedInUse(place: Place, aside: Aside, journal: Journal): Promise<boolean> {
   const { dev } = withDirectory(aside.fd, stagedPath(journal), (fd) => fstatSync(fd, { bigint: true }));
-  return (await processesOn(dev, { ownExcept: SUBVOLUME_INODE, signal: undefined })).length > 0;
+  return (
+    (await processesOn(dev, { ownExcept: SUBVOLUME_INODE, fileSystem: mountOf(place)?.device, signal: undefined }))
+      .length > 0
+  );
 }
 
 function stagedPath(journal: Journal): string {
