@@ -26,6 +26,8 @@ demo: build/btm ## a real node on a real Btrfs, rolled back before your eyes (ro
 
 test: build/btm dist/index.js ## every test, on real file systems and real nodes (root)
 	@tools/setup.sh $(TEST_PACKAGES)
+	@# What was installed and built is written out first: a commit of a test's file system would wait behind it.
+	@sync
 	@$(VITEST) run
 
 test-unit: setup ## the tests that need no root

@@ -4,6 +4,7 @@ import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config
 interface Tier {
   readonly name: string;
   readonly include: readonly string[];
+  /** A guard against a hang, not a measure: a slow disk must not fail a test. */
   readonly timeoutMs: number;
   readonly needs: readonly { readonly what: string; readonly isThere: boolean }[];
 }
@@ -15,9 +16,9 @@ const executable = { what: "build/btm (make build)", isThere: existsSync("build/
 const tiers: readonly Tier[] = [
   { name: "unit", include: ["src/**/*.test.ts", "test/unit/**/*.test.ts"], timeoutMs: 10_000, needs: [] },
   // On a real Btrfs, in a loopback image each test file makes for itself.
-  { name: "fs", include: ["test/fs/**/*.test.ts"], timeoutMs: 60_000, needs: [root, btrfs] },
+  { name: "fs", include: ["test/fs/**/*.test.ts"], timeoutMs: 180_000, needs: [root, btrfs] },
   // The executable as users have it, and real chain nodes.
-  { name: "e2e", include: ["test/e2e/**/*.test.ts"], timeoutMs: 60_000, needs: [root, btrfs, executable] },
+  { name: "e2e", include: ["test/e2e/**/*.test.ts"], timeoutMs: 180_000, needs: [root, btrfs, executable] },
 ];
 
 const report = process.env["BTM_TEST_REPORT"];
