@@ -167,7 +167,7 @@ function subvolumeUuid(fd: number): string | undefined {
   }
 }
 
-/** Once the journal is cleared, or about to be, a note means nothing. */
+/** When the journal is about to be cleared, a note means nothing any more. */
 export async function forgetNote(mountPoint: string): Promise<void> {
   await rm(noteOf(mountPoint), { force: true });
 }

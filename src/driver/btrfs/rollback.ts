@@ -169,8 +169,8 @@ async function finish({ place, deps }: Work, aside: Aside, journal: Journal): Pr
       const shall = { root, id: live.id, uuid: live.uuid, aside: join(root, "..", asideName(place.base)) };
       warnings.push(...(await remount(mount, shall, deps.onStep)));
     }
-    await step("clear journal", () => aside.clearJournal());
     if (mount !== undefined) await forgetNote(mount.mountPoint);
+    await step("clear journal", () => aside.clearJournal());
     await step("sync journal", () => syncFileSystem(place.parent));
     return warnings;
   } catch (error) {
@@ -217,8 +217,8 @@ async function undoUnfinished({ place, deps }: Work, aside: Aside, journal: Jour
     stagedIn === undefined || (stagedIn === String(staged?.changedIn) && !(await isStagedInUse(place, aside, journal)));
   if (staged !== undefined && isUntouched) await step("destroy staged", () => destroySubvolume(aside.fd, staged.id));
   if (staged === undefined || isUntouched) await step("remove undo point", () => aside.removeUndo(journal.undo));
-  await step("clear journal", () => aside.clearJournal());
   if (place.mount !== undefined) await forgetNote(place.mount.mountPoint);
+  await step("clear journal", () => aside.clearJournal());
   await step("sync journal", () => syncFileSystem(place.parent));
   const undone = `Undid the interrupted rollback to ${journal.height}: the live state is as it was`;
   return isUntouched
