@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -72,6 +72,11 @@ describe.skipIf(!hasStrace()).each([
 });
 
 function expectMountedOnce({ volume }: Scene, where = ""): void {
+  const notes = existsSync("/run/btm") ? readdirSync("/run/btm") : [];
+  const ofVolume = notes.filter((note) =>
+    readFileSync(join("/run/btm", note), "utf8").includes(JSON.stringify(volume.path)),
+  );
+  expect(ofVolume, `notes left behind, ${where}`).toEqual([]);
   const mounts = readMounts().filter((mount) => mount.mountPoint === volume.path);
   expect(
     mounts.map((mount) => mount.options),
