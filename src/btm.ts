@@ -1,7 +1,7 @@
 import { checkCallOptions } from "./call-options.ts";
-import { type BtmCfg, type BtmOptions, parseCfg, parseKept } from "./cfg.ts";
-import { driverFor } from "./driver/detect.ts";
-import type { Blocker, DestroyOutcome, Driver, DriverDeps, Snapshot, Volume } from "./driver/driver.ts";
+import { type BtmCfg, type BtmOptions, type Mode, parseCfg, parseKept } from "./cfg.ts";
+import { driverFor, modeOf } from "./driver/detect.ts";
+import type { Blocker, DestroyOutcome, Driver, DriverDeps, RollbackPlan, Snapshot, Volume } from "./driver/driver.ts";
 import { BtmError, throwIfAborted } from "./errors.ts";
 import { due, type Height, type HeightInput, parseHeight } from "./height.ts";
 import { decide } from "./retention/retention.ts";
@@ -36,18 +36,25 @@ import { count, quote } from "./text.ts";
 export class Btm {
   readonly cfg: BtmCfg;
   readonly #deps: DriverDeps;
-  #driver: Promise<Driver> | undefined;
+  readonly #drivers = new Map<Mode, Promise<Driver>>();
+  readonly #onResolved: (resolved: string) => void;
 
   constructor(options: BtmOptions, deps: BtmDeps = {}) {
     this.cfg = parseCfg(options);
-    this.#deps = { onStep: deps.onStep ?? (() => undefined), now: deps.now ?? (() => new Date()) };
+    this.#deps = {
+      onStep: deps.onStep ?? (() => undefined),
+      now: deps.now ?? (() => new Date()),
+      zfsCommand: deps.zfsCommand,
+      commandTimeoutMs: deps.commandTimeoutMs,
+    };
+    this.#onResolved = deps.onResolved ?? (() => undefined);
   }
 
   /**
    * Takes a snapshot named by the height when it is due: when it enters an interval that has none yet. Then thins the
    * snapshots to cap. To be called for every block, before or after it is written, always the same.
    *
-   * @throws BtmError BAD_HEIGHT, HAS_NESTED_SUBVOLUMES, NAME_TAKEN
+   * @throws BtmError BAD_HEIGHT, HAS_NESTED_VOLUMES, NAME_TAKEN
    * @example
    * const { taken, reason } = await btm.snapshot(11n);
    */
@@ -73,14 +80,20 @@ export class Btm {
       }
       await session.lock();
       const { volume, recovered } = session;
-      let planned = plan(await volume.snapshots("from-memory"));
-      if (planned.reason === "exists") planned = plan(await volume.snapshots());
+      const { memoryIsCurrent } = (await this.#driver()).capabilities;
+      const remembered = await volume.snapshots("from-memory");
+      let planned = plan(remembered);
+      // Others may have removed what is remembered: the chain is below it, so there was a rollback perhaps.
+      const isDoubtful = !memoryIsCurrent && remembered.some((snapshot) => snapshot.height > at);
+      if (planned.reason === "exists" || isDoubtful) planned = plan(await volume.snapshots());
       if (!planned.taken) return answer(planned, { recovered });
       await refuseIncomplete(volume, at);
       throwIfAborted(signal);
       if (!(await volume.create(at))) return answer({ ...planned, taken: false, reason: "exists" }, { recovered });
       // Thinning comes after a success only, and a failure of it does not undo that.
-      const outcomes = await volume.destroy(planned.excess);
+      const isGuess = planned.excess.length > 0 && !memoryIsCurrent;
+      const excess = isGuess ? this.#beyondCap((await volume.snapshots()).filter(isOurs), at) : planned.excess;
+      const outcomes = await volume.destroy(excess);
       const pruned = outcomes.flatMap(({ snapshot, error }) => (error === undefined ? [snapshot.height] : []));
       return answer(planned, { recovered, pruned, failed: failuresOf(outcomes) });
     });
@@ -99,7 +112,8 @@ export class Btm {
 
   /**
    * Puts the volume back to a height: the latest snapshot without one; with one, the snapshot of that height, or unless
-   * strict the nearest below. The node must be stopped. What was live is kept aside, newer snapshots stay.
+   * strict the nearest below. The node must be stopped. On Btrfs what was live is kept aside and newer snapshots stay; on
+   * ZFS what was live is lost, and the marked snapshots taken after the target are destroyed: look at a dry run first.
    *
    * @throws BtmError BAD_HEIGHT, NO_SNAPSHOTS, NO_SUCH_SNAPSHOT, NOTHING_BELOW, BLOCKED with everything that stands in the
    * way, PLAN_CHANGED, DECLINED
@@ -107,8 +121,9 @@ export class Btm {
    * const { target, undo } = await btm.rollback(11, { strict: true });
    */
   async rollback(height?: HeightInput, options: RollbackOptions = {}): Promise<RollbackResult> {
-    checkCallOptions("rollback", options, { strict: "boolean", dryRun: "boolean", confirm: "function" });
-    const { strict = false, dryRun = false, confirm, signal } = options;
+    const kinds = { strict: "boolean", discardForeign: "boolean", dryRun: "boolean", confirm: "function" } as const;
+    checkCallOptions("rollback", options, kinds);
+    const { strict = false, discardForeign = false, dryRun = false, confirm, signal } = options;
     const asked = height === undefined ? undefined : parseHeight(height);
     return this.#run(signal, async (session) => {
       const makePlan = async (recovered: readonly string[] = session.recovered): Promise<RollbackResult> => {
@@ -116,22 +131,26 @@ export class Btm {
         const snapshots = await volume.snapshots();
         const chosen = chooseTarget(volume.name, snapshots, asked, strict);
         const newer = snapshots.filter((snapshot) => snapshot.height > chosen.target.height);
-        const { undo, blockers, warnings } = await volume.planRollback(chosen.target, signal);
+        const plan = await volume.planRollback(chosen.target, { discardForeign, signal });
+        const { undo, destroyed, discarded, blockers, warnings } = plan;
         if (!dryRun && blockers.length > 0)
           throw blocked(`roll back ${quote(volume.name)} to ${String(chosen.target.height)}`, blockers);
         return {
           asked,
           ...chosen,
           newer,
+          destroyed,
+          discarded,
           undo,
           blockers,
-          warnings: [...warnings, ...aboutNewer(newer)],
+          warnings: [...warnings, ...aboutNewer(newer.filter((snapshot) => stays(snapshot, plan)))],
           recovered,
           dryRun,
         };
       };
       const isSame = (a: RollbackResult, b: RollbackResult): boolean =>
-        sameSnapshots([a.target], [b.target]) && a.undo.number === b.undo.number;
+        sameSnapshots([a.target, ...a.destroyed, ...a.discarded], [b.target, ...b.destroyed, ...b.discarded]) &&
+        a.undo?.number === b.undo?.number;
       if (dryRun) return makePlan(await session.volume.pending());
       const plan = await session.agree(makePlan, isSame, confirm);
       throwIfAborted(signal);
@@ -247,20 +266,38 @@ export class Btm {
 
   #run<T>(signal: AbortSignal | undefined, use: (session: Session) => Promise<T>): Promise<T> {
     const open = async (): Promise<Volume> => {
-      this.#driver ??= driverFor(this.cfg.mode, this.#deps);
-      return (await this.#driver).open(this.cfg.volume);
+      const driver = await this.#driver();
+      const volume = await driver.open(this.cfg.volume);
+      if (volume.name !== this.cfg.volume) this.#onResolved(volume.name);
+      return volume;
     };
     return Session.run({ open, lockTimeoutMs: this.cfg.lockTimeoutMs, signal }, use);
   }
 
+  /** What cap demands to go of ours, once there is a snapshot of the head. */
+  #beyondCap(ours: readonly Snapshot[], head: Height): Snapshot[] {
+    const { algo, cap } = this.cfg;
+    const isTaken = ours.some((snapshot) => snapshot.height === head);
+    const all = isTaken ? ours : [...ours, { height: head, pinned: false }];
+    const decisions = decide(algo, all, { head, cap });
+    return ours.filter((_, i) => decisions[i]?.keep === false);
+  }
+
+  /** Kept, for a driver remembers what it has seen; looked for each time, for what is mounted at a path may change. */
+  async #driver(): Promise<Driver> {
+    const mode = this.cfg.mode ?? (await modeOf(this.cfg.volume, this.#deps));
+    const driver = this.#drivers.get(mode) ?? driverFor(mode, this.#deps);
+    this.#drivers.set(mode, driver);
+    return driver;
+  }
+
   #planSnapshot(at: Height, { force = false, prune = true }: SnapshotOptions, seen: readonly Snapshot[]): SnapshotPlan {
-    const { itv, algo, cap } = this.cfg;
+    const { itv } = this.cfg;
     const ours = seen.filter(isOurs);
     const last = ours.findLast((snapshot) => snapshot.height <= at)?.height;
     if (seen.some((snapshot) => snapshot.height === at)) return { taken: false, reason: "exists", last, excess: [] };
     if (!force && !due(at, last, itv)) return { taken: false, reason: "not-due", last, excess: [] };
-    const decisions = prune ? decide(algo, [...ours, { height: at, pinned: false }], { head: at, cap }) : [];
-    const excess = ours.filter((_, i) => decisions[i]?.keep === false);
+    const excess = prune ? this.#beyondCap(ours, at) : [];
     return { taken: true, reason: force ? "forced" : "due", last, excess };
   }
 }
@@ -274,7 +311,9 @@ function isOurs(snapshot: Pick<Snapshot, "mark">): boolean {
   return snapshot.mark !== undefined;
 }
 
-function sameSnapshots(a: readonly Snapshot[], b: readonly Snapshot[]): boolean {
+type Identified = Pick<Snapshot, "uuid">;
+
+function sameSnapshots(a: readonly Identified[], b: readonly Identified[]): boolean {
   return a.length === b.length && a.every((snapshot, i) => snapshot.uuid === b[i]?.uuid);
 }
 
@@ -288,12 +327,17 @@ async function refuseIncomplete(volume: Volume, height: Height): Promise<void> {
 }
 
 function blocked(action: string, blockers: readonly Blocker[]): BtmError {
-  const code = blockers.every((blocker) => blocker.kind === "nested-subvolume") ? "HAS_NESTED_SUBVOLUMES" : "BLOCKED";
+  const isNested = ({ kind }: Blocker): boolean => kind === "nested-subvolume" || kind === "child-dataset";
+  const code = blockers.every(isNested) ? "HAS_NESTED_VOLUMES" : "BLOCKED";
   const hints = [...new Set(blockers.map((blocker) => blocker.hint))];
   return new BtmError(code, `Cannot ${action}: ${blockers.map((blocker) => blocker.message).join("; ")}`, {
     hint: hints.join(". "),
     details: { blockers },
   });
+}
+
+function stays(snapshot: Snapshot, { destroyed, discarded }: RollbackPlan): boolean {
+  return ![...destroyed, ...discarded].some(({ uuid }) => uuid === snapshot.uuid);
 }
 
 function aboutNewer(newer: readonly Snapshot[]): string[] {

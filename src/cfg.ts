@@ -1,8 +1,8 @@
 import { BtmError, type BtmErrorCode } from "./errors.ts";
 import { MAX_HEIGHT, parseUnsigned, show } from "./height.ts";
 import type { Algo } from "./retention/retention.ts";
-import { escapeText } from "./text.ts";
-import { checkVolumeName } from "./volume-name.ts";
+import { escapeText, quote } from "./text.ts";
+import { checkVolumeName, isPath } from "./volume-name.ts";
 
 const MODES = ["zfs", "btrfs", "external"] as const;
 const ALGOS = ["fair", "fade"] as const satisfies readonly Algo[];
@@ -17,7 +17,10 @@ const DEFAULT_LOCK_TIMEOUT_MS = 10_000;
 
 /** What a caller gives; every field but the volume has a default. */
 export interface BtmOptions {
-  /** The path of a Btrfs subvolume, absolute, for example "/data/blockchain". */
+  /**
+   * The path of a Btrfs subvolume, absolute, for example "/data/blockchain"; or a ZFS dataset or zvol, by its name, for
+   * example "zroot/data", or by the path at which it is mounted.
+   */
   readonly volume: string;
   /** Blocks between two snapshots, 1 to 2^64 - 1; 10 unless given. */
   readonly itv?: bigint | number | string;
@@ -25,7 +28,7 @@ export interface BtmOptions {
   readonly cap?: bigint | number | string;
   /** What goes when there are more than cap: "fair" keeps the newest, "fade" thins with age; "fair" unless given. */
   readonly algo?: string;
-  /** "btrfs"; found by looking at the volume unless given. Case does not matter. */
+  /** "zfs" or "btrfs"; found by looking at the volume unless given. Case does not matter. */
   readonly mode?: string;
   /** How long to wait for another btm on the same volume, in milliseconds, 0 to 2^31 - 1; 10,000 unless given. */
   readonly lockTimeoutMs?: number;
@@ -59,12 +62,21 @@ export function parseCfg(options: BtmOptions): BtmCfg {
       throw new BtmError("BAD_OPTION", `Unknown option "${escapeText(key)}": expected one of ${[...KEYS].join(", ")}`);
     }
   }
+  const volume = checkVolumeName(options.volume);
+  const mode = options.mode === undefined ? undefined : oneOf("BAD_MODE", "mode", MODES, options.mode);
+  if (mode === "btrfs" && !isPath(volume)) {
+    throw new BtmError(
+      "BAD_VOLUME_NAME",
+      `Cannot use the volume ${quote(volume)} with mode btrfs: expected an absolute path`,
+      { hint: "Give the whole path, for example /data/blockchain" },
+    );
+  }
   return Object.freeze({
-    volume: checkVolumeName(options.volume),
+    volume,
     itv: parseItv(options.itv ?? DEFAULT_ITV),
     cap: parseCap(options.cap ?? DEFAULT_CAP),
     algo: oneOf("BAD_ALGO", "algo", ALGOS, options.algo ?? "fair"),
-    mode: options.mode === undefined ? undefined : oneOf("BAD_MODE", "mode", MODES, options.mode),
+    mode,
     lockTimeoutMs: parseLockTimeout(options.lockTimeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS),
   });
 }

@@ -23,7 +23,11 @@ export const exitStatusOf = {
   NOT_BTRFS: 3,
   NOT_A_SUBVOLUME: 3,
   IS_TOP_LEVEL: 3,
-  HAS_NESTED_SUBVOLUMES: 3,
+  NOT_ZFS: 3,
+  NOT_A_DATASET: 3,
+  ZFS_UNAVAILABLE: 3,
+  POOL_SUSPENDED: 3,
+  HAS_NESTED_VOLUMES: 3,
   MODE_UNAVAILABLE: 3,
   READ_ONLY: 3,
   // 4: no snapshot answers the request
@@ -37,6 +41,7 @@ export const exitStatusOf = {
   DECLINED: 5,
   // 6 to 9: the surroundings
   LOCKED: 6,
+  TIMED_OUT: 6,
   PERMISSION_DENIED: 7,
   NO_SPACE: 8,
   PARTLY_DONE: 9,

@@ -18,7 +18,7 @@ export type {
   SnapshotResult,
 } from "./results.ts";
 export { type BtmCfg, type BtmOptions, type Mode } from "./cfg.ts";
-export type { Blocker, Snapshot, StepObserver, UndoPoint } from "./driver/driver.ts";
+export type { Blocker, Foreign, Snapshot, StepObserver, UndoPoint } from "./driver/driver.ts";
 export type { Mark } from "./driver/mark.ts";
 export { BtmError, type BtmErrorCode, type BtmErrorOptions, exitStatusOf, isBtmError } from "./errors.ts";
 export { due, type Height, type HeightInput, parseHeight } from "./height.ts";

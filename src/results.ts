@@ -1,5 +1,5 @@
 /** What the calls of a {@link Btm} take and give. */
-import type { Blocker, Snapshot, StepObserver, UndoPoint } from "./driver/driver.ts";
+import type { Blocker, Foreign, Snapshot, StepObserver, UndoPoint } from "./driver/driver.ts";
 import type { Height } from "./height.ts";
 
 export interface CallOptions {
@@ -51,6 +51,8 @@ export interface SnapshotResult {
 export interface RollbackOptions extends PlannedOptions<RollbackResult> {
   /** Refuse when there is no snapshot of exactly the height, instead of taking the nearest below. */
   readonly strict?: boolean;
+  /** Where a rollback destroys what is newer: also what btm did not make, instead of refusing. */
+  readonly discardForeign?: boolean;
 }
 
 export interface RollbackResult {
@@ -59,10 +61,14 @@ export interface RollbackResult {
   /** The snapshot that is live now, or would be. */
   readonly target: Snapshot;
   readonly choice: "latest" | "exact" | "nearest-below";
-  /** The snapshots above the target; they stay. */
+  /** The snapshots above the target, before the rollback. */
   readonly newer: readonly Snapshot[];
-  /** Where the state that was live is kept. */
-  readonly undo: UndoPoint;
+  /** The marked snapshots that it destroys: those taken after the target on ZFS, none on Btrfs. */
+  readonly destroyed: readonly Snapshot[];
+  /** What btm did not make and that it destroys, as discardForeign allows. */
+  readonly discarded: readonly Foreign[];
+  /** Where the state that was live is kept; undefined when it is lost, as on ZFS. */
+  readonly undo: UndoPoint | undefined;
   /** What stands in the way; empty unless this is a plan. */
   readonly blockers: readonly Blocker[];
   readonly warnings: readonly string[];
@@ -98,4 +104,10 @@ export interface BtmDeps {
   readonly onStep?: StepObserver;
   /** The time that is written into undo points. */
   readonly now?: () => Date;
+  /** Told once of each name or path that a volume given otherwise turned out to be. */
+  readonly onResolved?: (resolved: string) => void;
+  /** The zfs command, absolute; looked for in the usual places unless given. */
+  readonly zfsCommand?: string;
+  /** How long one command may take before it is ended, in milliseconds; what suits each unless given. */
+  readonly commandTimeoutMs?: number;
 }

@@ -25,6 +25,7 @@ export async function runCommandLine(
       output: new Output(terminal, name, flags.json === true),
       signal,
       told,
+      resolved: undefined,
       volumeFromEnv: terminal.env["BTM_VOLUME"],
       isInteractive: terminal.inIsTty && terminal.errorIsTty,
     };

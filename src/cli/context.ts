@@ -1,7 +1,8 @@
 import { Btm } from "../btm.ts";
 import type { BtmOptions } from "../cfg.ts";
 import { BtmError } from "../errors.ts";
-import { quote } from "../text.ts";
+import { escapeText, quote } from "../text.ts";
+import type { VolumeJson } from "./json.ts";
 import type { Output } from "./output.ts";
 
 /** The options that every command has. */
@@ -26,6 +27,8 @@ export interface Context {
   readonly volumeFromEnv: string | undefined;
   /** What has been said of recovery. */
   readonly told: Set<string>;
+  /** What the volume turned out to be, when it was given otherwise: a dataset by its path, a path by a link. */
+  resolved: string | undefined;
   /** Whether a person can be asked. */
   readonly isInteractive: boolean;
 }
@@ -41,7 +44,18 @@ export function makeBtm(flags: CommonFlags, context: Context, rest: Omit<BtmOpti
     ...(flags.mode === undefined ? {} : { mode: flags.mode }),
     ...(flags.lockTimeout === undefined ? {} : { lockTimeoutMs: parseLockTimeout(flags.lockTimeout) }),
   };
-  return new Btm(options);
+  return new Btm(options, {
+    onResolved: (resolved) => {
+      if (context.resolved === undefined)
+        context.output.note(`${escapeText(options.volume)} is ${escapeText(resolved)}`);
+      context.resolved = resolved;
+    },
+  });
+}
+
+/** The volume as it was given and as it was found. */
+export function volumeJson(btm: Btm, context: Context): VolumeJson {
+  return { volume: btm.cfg.volume, resolved: context.resolved ?? btm.cfg.volume };
 }
 
 function parseLockTimeout(seconds: string): number {

@@ -3,7 +3,7 @@
  * only), times in ISO 8601 UTC, absent values null. The contract is docs/json.md; fields are added, never changed.
  */
 import type { AdoptResult, CleanResult, Failure, RollbackResult, SnapshotResult } from "../results.ts";
-import type { Snapshot } from "../driver/driver.ts";
+import type { Snapshot, UndoPoint } from "../driver/driver.ts";
 import { isBtmError } from "../errors.ts";
 
 interface SnapshotJson {
@@ -23,15 +23,20 @@ interface FailureJson {
   readonly message: string;
 }
 
-/** What the documents of commands that change something share. */
-interface ChangeJson {
+export interface VolumeJson {
+  /** As it was given. */
   readonly volume: string;
+  /** What that names: the dataset of a path, the path without links. */
+  readonly resolved: string;
+}
+
+/** What the documents of commands that change something share. */
+interface ChangeJson extends VolumeJson {
   readonly recovered: readonly string[];
   readonly dryRun: boolean;
 }
 
-export interface ListJson {
-  readonly volume: string;
+export interface ListJson extends VolumeJson {
   readonly snapshots: readonly SnapshotJson[];
 }
 
@@ -49,7 +54,9 @@ export interface RollbackJson extends ChangeJson {
   readonly choice: RollbackResult["choice"];
   readonly target: SnapshotJson;
   readonly newer: readonly string[];
-  readonly undo: RollbackResult["undo"];
+  readonly destroyed: readonly string[];
+  readonly discarded: RollbackResult["discarded"];
+  readonly undo: UndoPoint | null;
   readonly blockers: RollbackResult["blockers"];
   readonly warnings: readonly string[];
 }
@@ -78,13 +85,13 @@ function snapshotJson(snapshot: Snapshot): SnapshotJson {
   };
 }
 
-export function listJson(volume: string, snapshots: readonly Snapshot[]): ListJson {
-  return { volume, snapshots: snapshots.map(snapshotJson) };
+export function listJson(of: VolumeJson, snapshots: readonly Snapshot[]): ListJson {
+  return { ...of, snapshots: snapshots.map(snapshotJson) };
 }
 
-export function takenJson(volume: string, result: SnapshotResult): TakenJson {
+export function takenJson(of: VolumeJson, result: SnapshotResult): TakenJson {
   return {
-    volume,
+    ...of,
     height: String(result.height),
     taken: result.taken,
     reason: result.reason,
@@ -96,14 +103,16 @@ export function takenJson(volume: string, result: SnapshotResult): TakenJson {
   };
 }
 
-export function rollbackJson(volume: string, result: RollbackResult): RollbackJson {
+export function rollbackJson(of: VolumeJson, result: RollbackResult): RollbackJson {
   return {
-    volume,
+    ...of,
     asked: result.asked === undefined ? null : String(result.asked),
     choice: result.choice,
     target: snapshotJson(result.target),
     newer: result.newer.map((snapshot) => String(snapshot.height)),
-    undo: result.undo,
+    destroyed: result.destroyed.map((snapshot) => String(snapshot.height)),
+    discarded: result.discarded,
+    undo: result.undo ?? null,
     blockers: result.blockers,
     warnings: result.warnings,
     recovered: result.recovered,
@@ -111,9 +120,9 @@ export function rollbackJson(volume: string, result: RollbackResult): RollbackJs
   };
 }
 
-export function cleanJson(volume: string, result: CleanResult): CleanJson {
+export function cleanJson(of: VolumeJson, result: CleanResult): CleanJson {
   return {
-    volume,
+    ...of,
     removed: result.removed.map((snapshot) => String(snapshot.height)),
     kept: result.kept.map((snapshot) => String(snapshot.height)),
     failed: result.failed.map(failureJson),
@@ -122,9 +131,9 @@ export function cleanJson(volume: string, result: CleanResult): CleanJson {
   };
 }
 
-export function adoptJson(volume: string, result: AdoptResult): AdoptJson {
+export function adoptJson(of: VolumeJson, result: AdoptResult): AdoptJson {
   return {
-    volume,
+    ...of,
     adopted: result.adopted.map((snapshot) => String(snapshot.height)),
     failed: result.failed.map(failureJson),
     recovered: result.recovered,

@@ -44,6 +44,7 @@ export function makeProgram(run: Run): Commander {
       ).default("-1"),
     )
     .option("-S, --strict", "refuse when there is no snapshot of exactly this height, instead of the nearest below")
+    .option("--discard-foreign", "on ZFS: destroy newer snapshots and bookmarks although btm did not make them")
     .action((flags: RollbackFlags) =>
       run("rollback", flags, async () => (await import("./commands/rollback.ts")).rollback),
     );
@@ -60,8 +61,8 @@ export function makeProgram(run: Run): Commander {
 
 function common(command: Commander): Commander {
   return command
-    .option("-p, --volume <path>", "the volume: a Btrfs subvolume, by its absolute path (default: $BTM_VOLUME)")
-    .option("-m, --mode <btrfs>", "the kind of volume (default: found by itself)")
+    .option("-p, --volume <volume>", "the volume: an absolute path, or a ZFS dataset (default: $BTM_VOLUME)")
+    .option("-m, --mode <zfs|btrfs>", "the kind of volume (default: found by itself)")
     .option("--lock-timeout <seconds>", "how long to wait for another btm on the volume (default: 10)")
     .option("--json", "print one JSON document")
     .helpOption("-h, --help", "print help");

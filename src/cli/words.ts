@@ -1,4 +1,5 @@
 import type { Snapshot } from "../driver/driver.ts";
+import { escapeText } from "../text.ts";
 
 /** 2026-11-23 02:48:37, UTC. */
 export function timeText(date: Date): string {
@@ -16,6 +17,14 @@ export function kindText(snapshot: Snapshot): string {
 
 /** "0, 10, 20", shortened in the middle when there are many. */
 export function heightsText(heights: readonly bigint[]): string {
-  const texts = heights.map(String);
+  return shortened(heights.map(String));
+}
+
+/** The same of names, which are escaped. */
+export function namesText(names: readonly string[]): string {
+  return shortened(names.map(escapeText));
+}
+
+function shortened(texts: readonly string[]): string {
   return texts.length <= 12 ? texts.join(", ") : `${texts.slice(0, 6).join(", ")}, ..., ${texts.slice(-5).join(", ")}`;
 }

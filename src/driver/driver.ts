@@ -25,12 +25,17 @@ export interface Capabilities {
   readonly atomicGroups: boolean;
   /** A snapshot holds what is mounted or nested inside the volume too. */
   readonly includesChildren: boolean;
+  /**
+   * What is known from memory tells which snapshots there are, whoever made or destroyed them. Without it others' changes
+   * are seen by a look afresh only, which is then taken before anything is destroyed.
+   */
+  readonly memoryIsCurrent: boolean;
 }
 
 /** A snapshot as it stands on the disk. */
 export interface Snapshot {
   readonly height: Height;
-  /** As the file system calls it, for example "blockchain@1234000". */
+  /** As the file system calls it: "blockchain@1234000" on Btrfs, "zroot/data@1234000" on ZFS. */
   readonly name: string;
   /** Where it can be read, absolute; undefined when no mount shows it. */
   readonly path: string | undefined;
@@ -45,7 +50,20 @@ export interface Snapshot {
 
 /** Something that stands in the way of an operation. All are found before the first change. */
 export interface Blocker {
-  readonly kind: "nested-subvolume" | "process" | "loop-device" | "mount" | "name-taken";
+  readonly kind:
+    | "nested-subvolume"
+    | "child-dataset"
+    | "process"
+    | "loop-device"
+    | "block-device"
+    | "mount"
+    | "name-taken"
+    | "unmarked-snapshot"
+    | "pinned-snapshot"
+    | "hold"
+    | "clone"
+    | "bookmark"
+    | "quota";
   /** What it is, for people; escaped. */
   readonly message: string;
   /** What to do about it. */
@@ -55,8 +73,12 @@ export interface Blocker {
 /** What a rollback will do. */
 export interface RollbackPlan {
   readonly target: Snapshot;
-  /** Where the live state is kept. */
-  readonly undo: UndoPoint;
+  /** Where the live state is kept; undefined when it is lost. */
+  readonly undo: UndoPoint | undefined;
+  /** The marked snapshots that it destroys, ascending by height. */
+  readonly destroyed: readonly Snapshot[];
+  /** What is not ours and goes as well, because it was asked for. */
+  readonly discarded: readonly Foreign[];
   readonly blockers: readonly Blocker[];
   /** What the user should know, and that does not stop the rollback. */
   readonly warnings: readonly string[];
@@ -69,9 +91,23 @@ export interface UndoPoint {
   readonly place: string;
 }
 
+/** A snapshot or bookmark that btm did not make. */
+export interface Foreign {
+  readonly kind: "snapshot" | "bookmark";
+  /** As the file system calls it. */
+  readonly name: string;
+  readonly uuid: string;
+}
+
+export interface RollbackChoices {
+  /** Also destroy what stands in the way and is not ours. */
+  readonly discardForeign: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
 export type DestroyOutcome = { readonly snapshot: Snapshot; readonly error?: Error };
 
-/** A volume that is held: descriptors are open until it is closed. */
+/** A volume that is held: what it has open and locked stays so until it is closed. */
 export interface Volume {
   /** As given or resolved, for messages. */
   readonly name: string;
@@ -118,7 +154,7 @@ export interface Volume {
   unpin(snapshot: Snapshot): Promise<void>;
 
   /** What a rollback to the snapshot will do, and all that stands in its way. Changes nothing. */
-  planRollback(target: Snapshot, signal?: AbortSignal): Promise<RollbackPlan>;
+  planRollback(target: Snapshot, choices: RollbackChoices): Promise<RollbackPlan>;
 
   /**
    * Does exactly what the plan says. Needs the lock.
@@ -139,4 +175,8 @@ export type StepObserver = (step: string, when: "before" | "after") => void;
 export interface DriverDeps {
   readonly onStep: StepObserver;
   readonly now: () => Date;
+  /** The zfs command; looked for in the usual places when undefined. */
+  readonly zfsCommand: string | undefined;
+  /** How long a command, or a sync, may take before it is given up; undefined for what suits each. */
+  readonly commandTimeoutMs: number | undefined;
 }

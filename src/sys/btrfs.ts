@@ -4,8 +4,6 @@
  */
 import { ioctl, ioctlAsync, isErrno } from "./libc.ts";
 
-/** statfs(2) f_type of Btrfs, linux/magic.h. */
-export const BTRFS_SUPER_MAGIC = 0x9123683e;
 /** The inode of the root of every subvolume (BTRFS_FIRST_FREE_OBJECTID). */
 export const SUBVOLUME_INODE = 256n;
 /** The id of the top-level subvolume (BTRFS_FS_TREE_OBJECTID). */

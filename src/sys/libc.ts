@@ -77,7 +77,10 @@ const cLseek = declare("int64_t lseek(int fd, int64_t offset, int whence)");
 const cStatx = declare("int statx(int dirfd, const char *path, int flags, unsigned int mask, void *buffer)");
 const cIoctl = declare("int ioctl(int fd, unsigned long request, void *argument)");
 const cFlock = declare("int flock(int fd, int operation)");
+const cFcntl = declare("int fcntl(int fd, int command, ...)");
+const cOpen = declare("int open(const char *path, int flags)");
 const cSyncfs = declare("int syncfs(int fd)");
+const cSync = declare("void sync()");
 const cFgetxattr = declare("intptr_t fgetxattr(int fd, const char *name, void *value, size_t size)");
 const cFsetxattr = declare("int fsetxattr(int fd, const char *name, const void *value, size_t size, int flags)");
 const cFremovexattr = declare("int fremovexattr(int fd, const char *name)");
@@ -179,6 +182,43 @@ export function tryLock(fd: number): boolean {
   }
 }
 
+/**
+ * Takes an exclusive lock on one byte of a file if nobody holds it; the file need not be that long. It belongs to the open
+ * file description (F_OFD_SETLK, fcntl(2), Linux 3.15), not to the process: two descriptors of one process exclude each
+ * other, a child that inherits the descriptor keeps it, and it goes with the last of them.
+ *
+ * @param fd open for writing
+ * @param at 0 to 2^63 - 2
+ */
+export function tryLockByte(fd: number, at: bigint): boolean {
+  const F_OFD_SETLK = 37;
+  const F_WRLCK = 1;
+  // struct flock of 64-bit Linux: s16 l_type, s16 l_whence, s64 l_start at 8, s64 l_len at 16, s32 l_pid at 24
+  const lock = Buffer.alloc(32);
+  lock.writeInt16LE(F_WRLCK, 0);
+  lock.writeBigInt64LE(at, 8);
+  lock.writeBigInt64LE(1n, 16);
+  try {
+    check("fcntl", cFcntl(fd, F_OFD_SETLK, "void *", lock));
+    return true;
+  } catch (error) {
+    if (isErrno(error, "EAGAIN", "EACCES")) return false;
+    throw error;
+  }
+}
+
+/** Opens a device for reading, or for writing as well. */
+export function openDevice(path: string, options: { readonly forWriting: boolean }): number {
+  const { O_RDWR, O_RDONLY, O_NONBLOCK } = fsConstants;
+  const O_CLOEXEC = 0o2_000_000;
+  return check("open", cOpen(path, (options.forWriting ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_CLOEXEC));
+}
+
+/** Writes out everything of every file system, and waits for it (sync(2)). */
+export function syncAll(): Promise<number> {
+  return checkAsync("sync", cSync);
+}
+
 /** Writes out everything of the file system the descriptor is on, and waits for it. */
 export function syncFileSystem(fd: number): Promise<number> {
   return checkAsync("syncfs", cSyncfs, fd);
@@ -216,9 +256,10 @@ export async function removeAttribute(fd: number, name: string): Promise<void> {
  */
 export const MNT_DETACH = 2;
 
-export function unmount(target: string, flags: number): void {
+export function unmount(target: string, flags: number): Promise<number> {
   const UMOUNT_NOFOLLOW = 8;
-  check("umount2", cUmount2(target, flags | UMOUNT_NOFOLLOW));
+  // What was written is written out first, which may take long.
+  return checkAsync("umount2", cUmount2, target, flags | UMOUNT_NOFOLLOW);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { throwIfAborted } from "../errors.ts";
-import { setTimeout } from "node:timers/promises";
+import { within } from "./within.ts";
 import { readdir, readFile, readlink, stat } from "node:fs/promises";
 
 /** A process that uses a file system or subvolume. */
@@ -81,16 +81,7 @@ async function mappedRanges(folder: string, fileSystem: string | undefined): Pro
   return [...lines].flatMap(([, start, end, of]) => (of === device ? [`${start ?? ""}-${end ?? ""}`] : []));
 }
 
-/** What a promise gives, undefined when it takes longer: a process that the kernel holds may keep its /proc waiting. */
-async function within<T>(milliseconds: number, work: Promise<T>): Promise<T | undefined> {
-  const stop = new AbortController();
-  try {
-    return await Promise.race([work, setTimeout(milliseconds, undefined, { signal: stop.signal })]);
-  } finally {
-    stop.abort();
-  }
-}
-
+/** A process that the kernel holds may keep its /proc waiting. */
 const LOOK_MS = 2000;
 
 /** The pid of a process holding a flock(2) on a directory, as far as we may look; undefined when none is seen. */
@@ -108,6 +99,35 @@ export async function lockHolder(device: bigint, inode: bigint): Promise<number 
     }
   }
   return undefined;
+}
+
+/** The pid of a process holding a lock on a byte of a device, as far as we may look; undefined when none is seen. */
+export async function byteLockHolder(device: string, at: bigint): Promise<number | undefined> {
+  // lock:	1: OFDLCK ADVISORY  WRITE -1 00:05:169 5 5; such a lock has no pid, so its descriptors are looked for
+  const lock = new RegExp(`^lock:.*OFDLCK\\s+ADVISORY\\s+WRITE\\s+-1\\s+\\S+\\s+${String(at)} ${String(at)}$`, "m");
+  for (const pid of await listOrNothing("/proc")) {
+    if (!/^\d+$/.test(pid)) continue;
+    for (const fd of await listOrNothing(`/proc/${pid}/fd`)) {
+      if ((await readlink(`/proc/${pid}/fd/${fd}`).catch(() => "")) !== device) continue;
+      const info = await readFile(`/proc/${pid}/fdinfo/${fd}`, "utf8").catch(() => "");
+      if (lock.test(info)) return Number(pid);
+    }
+  }
+  return undefined;
+}
+
+/** The processes that have a block device open, each with one example. */
+export async function processesWithDevice(path: string): Promise<ProcessUse[]> {
+  const uses: ProcessUse[] = [];
+  for (const pid of await listOrNothing("/proc")) {
+    if (!/^\d+$/.test(pid)) continue;
+    for (const fd of await listOrNothing(`/proc/${pid}/fd`)) {
+      if ((await readlink(`/proc/${pid}/fd/${fd}`).catch(() => "")) !== path) continue;
+      uses.push({ pid: Number(pid), command: await commandOf(pid), how: "open file", path, inode: 0n });
+      break;
+    }
+  }
+  return uses;
 }
 
 /** The arguments a process was started with, or its name in brackets when it has none (a kernel thread). */

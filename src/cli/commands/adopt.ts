@@ -1,7 +1,7 @@
 import type { AdoptResult } from "../../results.ts";
 import { BtmError, exitStatusOf } from "../../errors.ts";
 import { count, escapeText } from "../../text.ts";
-import { type Command, confirmWith, makeBtm, noteRecovered, type PlanFlags } from "../context.ts";
+import { type Command, confirmWith, makeBtm, noteRecovered, type PlanFlags, volumeJson } from "../context.ts";
 import { adoptJson } from "../json.ts";
 import { timeText } from "../words.ts";
 
@@ -33,7 +33,7 @@ export const adopt: Command<PlanFlags> = async (flags, context) => {
   };
   const result = await btm.adopt({ dryRun, signal, ...confirmWith(flags, context, show, "Adopt them?") });
   noteRecovered(context, result.recovered);
-  output.result(adoptJson(btm.cfg.volume, result));
+  output.result(adoptJson(volumeJson(btm, context), result));
   if (dryRun) {
     show(result, (line) => {
       output.line(line);

@@ -1,7 +1,7 @@
 import type { CleanResult } from "../../results.ts";
 import { exitStatusOf } from "../../errors.ts";
 import { count, escapeText } from "../../text.ts";
-import { type Command, confirmWith, makeBtm, noteRecovered, type PlanFlags } from "../context.ts";
+import { type Command, confirmWith, makeBtm, noteRecovered, type PlanFlags, volumeJson } from "../context.ts";
 import { cleanJson } from "../json.ts";
 import { heightsText } from "../words.ts";
 
@@ -27,7 +27,7 @@ export const clean: Command<CleanFlags> = async (flags, context) => {
     ...confirmWith(flags, context, show, "Destroy them?"),
   });
   noteRecovered(context, result.recovered);
-  output.result(cleanJson(btm.cfg.volume, result));
+  output.result(cleanJson(volumeJson(btm, context), result));
   if (dryRun) {
     show(result, (line) => {
       output.line(line);

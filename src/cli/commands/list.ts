@@ -1,5 +1,5 @@
 import { count, escapeText } from "../../text.ts";
-import { type Command, type CommonFlags, makeBtm } from "../context.ts";
+import { type Command, type CommonFlags, makeBtm, volumeJson } from "../context.ts";
 import { listJson } from "../json.ts";
 import { kindText, timeText } from "../words.ts";
 
@@ -8,7 +8,7 @@ export const list: Command<CommonFlags> = async (flags, context) => {
   const btm = makeBtm(flags, context);
   const snapshots = await btm.list({ signal });
   const volume = escapeText(btm.cfg.volume);
-  output.result(listJson(btm.cfg.volume, snapshots));
+  output.result(listJson(volumeJson(btm, context), snapshots));
   if (snapshots.length === 0) {
     output.line(`No snapshots of ${volume}`);
     return 0;

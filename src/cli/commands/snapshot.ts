@@ -1,6 +1,6 @@
 import type { SnapshotResult } from "../../results.ts";
 import { escapeText } from "../../text.ts";
-import { type Command, type CommonFlags, makeBtm, noteRecovered } from "../context.ts";
+import { type Command, type CommonFlags, makeBtm, noteRecovered, volumeJson } from "../context.ts";
 import { takenJson } from "../json.ts";
 import { heightsText } from "../words.ts";
 
@@ -24,7 +24,7 @@ export const snapshot: Command<SnapshotFlags> = async (flags, context) => {
   const prune = cap !== undefined || algo !== undefined;
   const result = await btm.snapshot(flags.snapshotId, { force: itv === undefined, prune, dryRun, signal });
   noteRecovered(context, result.recovered);
-  output.result(takenJson(btm.cfg.volume, result));
+  output.result(takenJson(volumeJson(btm, context), result));
   output.line(sentence(escapeText(btm.cfg.volume), result));
   if (result.pruned.length > 0) output.line(`${dryRun ? "Would remove" : "Removed"} ${heightsText(result.pruned)}`);
   for (const { error } of result.failed) output.warn(`${error.message}; it is tried again next time`);

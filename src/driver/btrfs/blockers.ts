@@ -7,8 +7,9 @@ import { identityOf, isSameFile, withDirectory } from "../../sys/directory.ts";
 import { AT_FDCWD, isErrno } from "../../sys/libc.ts";
 import { type Mount, readLoopDevices, readMounts } from "../../sys/mounts.ts";
 import { processesOn, type ProcessUse } from "../../sys/processes.ts";
-import { escapeText, quote } from "../../text.ts";
+import { quote } from "../../text.ts";
 import type { Blocker } from "../driver.ts";
+import { processBlocker } from "../process-blocker.ts";
 import { mountOf, type Place, volumeRoot } from "./place.ts";
 
 /** The subvolumes inside the volume or a snapshot beside it: a snapshot shows each as an empty directory only. */
@@ -33,11 +34,7 @@ export async function processBlockers(place: Place, signal: AbortSignal | undefi
     await setTimeout(25);
     uses = await look();
   }
-  return uses.map((use): Blocker => ({
-    kind: "process",
-    message: `process ${String(use.pid)} (${escapeText(use.command)}) has it in use: ${use.how} ${quote(use.path)}`,
-    hint: "Stop the node first; a shell inside the volume must leave it",
-  }));
+  return uses.map(processBlocker);
 }
 
 function isRootOnly(use: ProcessUse): boolean {

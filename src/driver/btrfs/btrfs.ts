@@ -4,7 +4,16 @@ import { withDirectory } from "../../sys/directory.ts";
 import { getAttribute, isErrno, removeAttribute, setAttribute, SystemCallError } from "../../sys/libc.ts";
 import type { Height } from "../../height.ts";
 import { quote } from "../../text.ts";
-import type { Blocker, DestroyOutcome, Driver, DriverDeps, RollbackPlan, Snapshot, Volume } from "../driver.ts";
+import type {
+  Blocker,
+  DestroyOutcome,
+  Driver,
+  DriverDeps,
+  RollbackChoices,
+  RollbackPlan,
+  Snapshot,
+  Volume,
+} from "../driver.ts";
 import type { Mark } from "../mark.ts";
 import { Aside } from "./aside.ts";
 import { nestedBlockers } from "./blockers.ts";
@@ -12,7 +21,8 @@ import { explain, explained } from "./failure.ts";
 import { locate } from "./locate.ts";
 import { lockVolume, tryLockVolume, type VolumeLock } from "./lock.ts";
 import { defaultSubvolume } from "./mounted.ts";
-import { ATTRIBUTE, snapshotName } from "./names.ts";
+import { snapshotName } from "../snapshot-name.ts";
+import { ATTRIBUTE } from "./names.ts";
 import { isCurrent, type Place } from "./place.ts";
 import { planRollback } from "./plan.ts";
 import { recover, rollback } from "./rollback.ts";
@@ -23,7 +33,13 @@ export function btrfsDriver(deps: DriverDeps): Driver {
   const finder = new SnapshotFinder();
   return {
     mode: "btrfs",
-    capabilities: { rollbackKeepsNewer: true, rollbackKeepsLive: true, atomicGroups: false, includesChildren: false },
+    capabilities: {
+      rollbackKeepsNewer: true,
+      rollbackKeepsLive: true,
+      atomicGroups: false,
+      includesChildren: false,
+      memoryIsCurrent: true,
+    },
     open: async (volume) => new BtrfsVolume(await locate(volume, deps.onStep), finder, deps),
   };
 }
@@ -254,7 +270,7 @@ class BtrfsVolume implements Volume {
     });
   }
 
-  planRollback(target: Snapshot, signal?: AbortSignal): Promise<RollbackPlan> {
+  planRollback(target: Snapshot, { signal }: RollbackChoices): Promise<RollbackPlan> {
     return explained(`plan the rollback of ${quote(this.name)}`, () => planRollback(this.#place, target, signal));
   }
 

@@ -1,11 +1,12 @@
-import { realpathSync, statfsSync, statSync } from "node:fs";
+import { realpathSync, statSync } from "node:fs";
 import { realpath } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { setTimeout } from "node:timers/promises";
 
 import { BtmError, type BtmErrorCode, isBtmError } from "../../errors.ts";
-import { BTRFS_SUPER_MAGIC, SUBVOLUME_INODE, subvolumeInfo, TOP_LEVEL_ID } from "../../sys/btrfs.ts";
+import { SUBVOLUME_INODE, subvolumeInfo, TOP_LEVEL_ID } from "../../sys/btrfs.ts";
 import { identityOf, withDirectory } from "../../sys/directory.ts";
+import { fileSystemAt } from "../../sys/file-system.ts";
 import { AT_FDCWD, close, isErrno, openDirectoryAt } from "../../sys/libc.ts";
 import { quote } from "../../text.ts";
 import { checkVolumeName } from "../../volume-name.ts";
@@ -98,11 +99,13 @@ function resolveBtrfsDirectory(volume: string): string {
         "Give the path of a Btrfs subvolume; its data directory, not a file in it",
       );
     }
-    if (statfsSync(path).type !== BTRFS_SUPER_MAGIC) {
+    const type = fileSystemAt(path);
+    if (type === "zfs") throw fail("NOT_BTRFS", "it is on ZFS, not on Btrfs", "Leave --mode out, or give --mode zfs");
+    if (type !== "btrfs") {
       throw fail(
         "NOT_BTRFS",
-        "it is not on a Btrfs file system",
-        "Make a Btrfs file system and move the data there: docs/moving-a-node-to-btrfs.md",
+        "it is on neither Btrfs nor ZFS",
+        "Make a file system of either kind and move the data there: docs/moving-a-node-to-btrfs.md",
       );
     }
     return path;

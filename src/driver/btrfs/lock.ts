@@ -1,11 +1,11 @@
 import { fstatSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 
-import { BtmError, throwIfAborted } from "../../errors.ts";
+import { type BtmError, throwIfAborted } from "../../errors.ts";
 import { type FileIdentity, identityOf, isSameFile, withDirectory } from "../../sys/directory.ts";
 import { close, openDirectoryAt, tryLock } from "../../sys/libc.ts";
-import { commandOf, lockHolder, startOf } from "../../sys/processes.ts";
-import { escapeText, quote } from "../../text.ts";
+import { lockHolder } from "../../sys/processes.ts";
+import { lockedError } from "../locked.ts";
 import type { Place } from "./place.ts";
 
 /**
@@ -26,7 +26,7 @@ export async function lockVolume(
     const lock = tryLockVolume(place);
     if (lock !== undefined) return lock;
     const waitedMs = Date.now() - start;
-    if (waitedMs >= timeoutMs) throw await lockedError(place, waitedMs);
+    if (waitedMs >= timeoutMs) throw await lockedByOther(place, waitedMs);
     await setTimeout(Math.min(POLL_MS, timeoutMs - waitedMs));
   }
 }
@@ -73,20 +73,7 @@ export class VolumeLock {
 /** A blocking flock(2) cannot be called back by an AbortSignal, so it is asked again; nobody has to be quicker than this. */
 const POLL_MS = 20;
 
-async function lockedError(place: Place, waitedMs: number): Promise<BtmError> {
+async function lockedByOther(place: Place, waitedMs: number): Promise<BtmError> {
   const { dev, ino } = withDirectory(place.parent, place.base, (fd) => fstatSync(fd, { bigint: true }));
-  const pid = await lockHolder(dev, ino);
-  const start = pid === undefined ? undefined : await startOf(pid);
-  const holder =
-    pid === undefined
-      ? "a process that cannot be seen from here"
-      : `process ${String(pid)} (${escapeText(await commandOf(pid))})${start === undefined ? "" : `, started ${start.toISOString()}`}`;
-  return new BtmError(
-    "LOCKED",
-    `Cannot change the volume ${quote(place.path)}: it is locked by ${holder}; waited ${String(waitedMs)} ms`,
-    {
-      hint: "Wait until it is done; the lock goes with its process, it is never stale",
-      details: { pid, since: start?.toISOString(), waitedMs },
-    },
-  );
+  return lockedError(place.path, await lockHolder(dev, ino), waitedMs);
 }

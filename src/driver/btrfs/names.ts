@@ -1,6 +1,3 @@
-import type { Height } from "../../height.ts";
-import { MAX_HEIGHT } from "../../height.ts";
-
 /** Extended attributes of ours; "user." is the namespace that needs no privilege (xattr(7)). */
 export const ATTRIBUTE = {
   /** On a snapshot: the mark. On the live root: the mark about to be sealed into a snapshot. */
@@ -15,19 +12,6 @@ export const ATTRIBUTE = {
 
 /** The live state inside an undo point. */
 export const LIVE = "live";
-
-export function snapshotName(base: string, height: bigint): string {
-  return `${base}@${String(height)}`;
-}
-
-/** The height that the name of an entry tells for the volume; undefined when it is not "<base>@<height>". */
-export function heightInName(base: string, name: string): Height | undefined {
-  if (!name.startsWith(`${base}@`)) return undefined;
-  const digits = name.slice(base.length + 1);
-  if (!/^(0|[1-9]\d{0,19})$/.test(digits)) return undefined;
-  const height = BigInt(digits);
-  return height > MAX_HEIGHT ? undefined : (height as Height);
-}
 
 /** The directory beside the volume in which btm keeps what it moved aside, its pins and its journal. */
 export function asideName(base: string): string {

@@ -35,6 +35,8 @@ export async function planRollback(
   return {
     target,
     undo: { number, place: undoPlace(place, number) },
+    destroyed: [],
+    discarded: [],
     blockers,
     warnings: fstabWarnings(readFstab(), place.path, volumeRoot(place)),
   };

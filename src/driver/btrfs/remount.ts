@@ -35,7 +35,7 @@ import { journalOf } from "./journal.ts";
  * @returns what the user should know
  */
 export async function remount(mount: Mount, shall: Shall, onStep: StepObserver): Promise<string[]> {
-  if (isRemounted(mount, shall.root)) return letGo(mount, onStep);
+  if (isRemounted(mount, shall.root)) return await letGo(mount, onStep);
   const wanted: Remount = {
     mountPoint: mount.mountPoint,
     source: mount.source,
@@ -49,13 +49,13 @@ export async function remount(mount: Mount, shall: Shall, onStep: StepObserver):
     onStep("attach beneath", "before");
     if (tryAttachBeneath(fresh, mount.mountPoint)) {
       onStep("attach beneath", "after");
-      return letGo(mount, onStep);
+      return await letGo(mount, onStep);
     }
     onStep("write note", "before");
     const note = await writeNote(wanted);
     onStep("write note", "after");
     try {
-      const warnings = letGo(mount, onStep);
+      const warnings = await letGo(mount, onStep);
       onStep("mount", "before");
       attachMount(fresh, mount.mountPoint, { beneath: false });
       onStep("mount", "after");
@@ -86,7 +86,7 @@ export function isRemounted(mount: Mount, root: string): boolean {
   );
 }
 
-function letGo(mount: Mount, onStep: StepObserver): string[] {
+async function letGo(mount: Mount, onStep: StepObserver): Promise<string[]> {
   const { mountPoint } = mount;
   if (withDirectory(AT_FDCWD, mountPoint, identityOf).mountId !== mount.id) {
     throw new BtmError("BLOCKED", `Cannot unmount ${quote(mountPoint)}: another mount has been put on top of it`, {
@@ -96,12 +96,12 @@ function letGo(mount: Mount, onStep: StepObserver): string[] {
   onStep("unmount", "before");
   let isInUse = false;
   try {
-    unmount(mountPoint, 0);
+    await unmount(mountPoint, 0);
   } catch (error) {
     if (!isErrno(error, "EBUSY")) throw error;
     // Opened since the last look for users. The switch is done: who has it open keeps what was live, every new path is new.
     isInUse = true;
-    unmount(mountPoint, MNT_DETACH);
+    await unmount(mountPoint, MNT_DETACH);
   }
   onStep("unmount", "after");
   if (!isInUse) return [];

@@ -41,6 +41,7 @@ interface Work {
 export async function rollback(work: Work, plan: RollbackPlan, newest: bigint | undefined): Promise<string[]> {
   const { place, deps } = work;
   const live = withDirectory(place.parent, place.base, subvolumeInfo);
+  if (plan.undo === undefined) throw new TypeError("A plan of this driver keeps what was live");
   const number = plan.undo.number;
   const to = String(plan.target.height);
   const journal: Journal = {

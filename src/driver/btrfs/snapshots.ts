@@ -8,7 +8,8 @@ import type { Snapshot } from "../driver.ts";
 import { type Mark, parseMark } from "../mark.ts";
 import { Aside } from "./aside.ts";
 import type { Place } from "./place.ts";
-import { asideName, ATTRIBUTE, heightInName } from "./names.ts";
+import { heightInName } from "../snapshot-name.ts";
+import { asideName, ATTRIBUTE } from "./names.ts";
 
 /** A snapshot, and the id of its subvolume, by which it is destroyed. */
 export interface FoundSnapshot {

@@ -1,0 +1,125 @@
+import { readLoopDevices, type Mount } from "../../sys/mounts.ts";
+import { processesOn, processesWithDevice, type ProcessUse } from "../../sys/processes.ts";
+import { holdersOf, isSwap } from "../../sys/zvol.ts";
+import { statSync } from "node:fs";
+
+import { quote } from "../../text.ts";
+import type { Blocker } from "../driver.ts";
+import { processBlocker } from "../process-blocker.ts";
+import { isInside, isMountOf, type Place } from "./place.ts";
+
+/** Other datasets mounted inside the volume: a snapshot of it does not hold them. */
+export function childBlockers({ dataset, mount, mounts }: Place): Blocker[] {
+  if (mount === undefined) return [];
+  return mounts.flatMap((other): Blocker[] => {
+    const isDataset = other.type === "zfs" && !other.source.includes("@") && other.source !== dataset;
+    if (!isDataset || !isInside(other.mountPoint, mount.mountPoint)) return [];
+    const where = `${quote(other.source)} is mounted inside it at ${quote(other.mountPoint)}`;
+    return [
+      {
+        kind: "child-dataset",
+        message: `the dataset ${where}, which a snapshot of the volume does not hold`,
+        hint: "Move its files into the volume, or mount it elsewhere",
+      },
+    ];
+  });
+}
+
+/** What keeps a mounted dataset from being unmounted: processes, loop devices, mounts on top of it, other mounts of it. */
+export async function mountedBlockers(place: Place, signal: AbortSignal | undefined): Promise<Blocker[]> {
+  const { dataset, mount, mounts } = place;
+  if (mount === undefined) return otherMounts(place);
+  const inSnapshots = mounts.filter((other) => other.type === "zfs" && other.source.startsWith(`${dataset}@`));
+  const uses = [...(await usesOf(mount, signal))];
+  for (const shown of inSnapshots) {
+    // What the kernel mounts by itself below .zfs goes with the volume, unless somebody is in it.
+    if (isInside(shown.mountPoint, mount.mountPoint)) uses.push(...(await usesOf(shown, signal)));
+  }
+  const processes = uses.filter(({ pid }, i) => uses.findIndex((use) => use.pid === pid) === i);
+  return [
+    ...processes.map(processBlocker),
+    ...loopBlockers(mount),
+    ...mounts.filter((other) => isOnTop(other, mount)).map(mountedInside),
+    ...otherMounts(place),
+  ];
+}
+
+/** A snapshot that is mounted somewhere cannot be destroyed. */
+export function snapshotMountBlockers(place: Place, names: ReadonlySet<string>): Blocker[] {
+  const { mount, mounts } = place;
+  return mounts
+    .filter((other) => other.type === "zfs" && names.has(other.source))
+    .filter((other) => mount === undefined || !isInside(other.mountPoint, mount.mountPoint))
+    .map((other) => ({
+      kind: "mount",
+      message: `the snapshot ${quote(other.source)}, which would be destroyed, is mounted at ${quote(other.mountPoint)}`,
+      hint: "Unmount it first",
+    }));
+}
+
+/** What has the block device of a zvol in use: mounts, swap, what is stacked on it, processes. */
+export async function deviceBlockers(device: string, mounts: readonly Mount[]): Promise<Blocker[]> {
+  const uses = await processesWithDevice(device);
+  const isOnDevice = ({ source }: Mount): boolean => source === device;
+  return [
+    ...mounts.filter(isOnDevice).map((mount): Blocker => ({
+      kind: "mount",
+      message: `the file system on it (${device}) is mounted at ${quote(mount.mountPoint)}`,
+      hint: `Stop the node and unmount it first; mount it again afterwards`,
+    })),
+    ...holdersOf(device).map((holder): Blocker => ({
+      kind: "block-device",
+      message: `its device ${device} is in use by ${quote(`/dev/${holder}`)}`,
+      hint: "Take that down first: cryptsetup close, vgchange -an, mdadm --stop or dmsetup remove",
+    })),
+    ...(isSwap(device)
+      ? [{ kind: "block-device", message: `its device ${device} is in use for swapping`, hint: "swapoff it" } as const]
+      : []),
+    ...uses.map(processBlocker),
+  ];
+}
+
+function usesOf(mount: Mount, signal: AbortSignal | undefined): Promise<ProcessUse[]> {
+  let device: bigint;
+  try {
+    device = statSync(mount.mountPoint, { bigint: true }).dev;
+  } catch {
+    // Unmounted meanwhile: nobody uses it.
+    return Promise.resolve([]);
+  }
+  // We hold no descriptor of it.
+  return processesOn(device, { ownExcept: -1n, fileSystem: mount.device, signal });
+}
+
+function loopBlockers({ mountPoint }: Mount): Blocker[] {
+  return readLoopDevices()
+    .filter(({ file }) => isInside(file, mountPoint))
+    .map(({ device, file }) => ({
+      kind: "loop-device",
+      message: `${device} shows the file ${quote(file)} in it`,
+      hint: "Detach it first: losetup --detach",
+    }));
+}
+
+/** Other datasets are named as children, and the kernel takes its own mounts of snapshots away. */
+function isOnTop(other: Mount, mount: Mount): boolean {
+  return isInside(other.mountPoint, mount.mountPoint) && other.type !== "zfs";
+}
+
+function mountedInside(mount: Mount): Blocker {
+  return {
+    kind: "mount",
+    message: `${quote(mount.mountPoint)} is mounted inside the volume`,
+    hint: "Unmount it first",
+  };
+}
+
+function otherMounts({ dataset, mount, mounts }: Place): Blocker[] {
+  return mounts
+    .filter((other) => isMountOf(other, dataset) && other.id !== mount?.id)
+    .map((other) => ({
+      kind: "mount",
+      message: `${quote(other.mountPoint)} is a mount of the volume as well`,
+      hint: "Unmount it first, and mount it again afterwards",
+    }));
+}

@@ -1,0 +1,125 @@
+import { accessSync, constants, existsSync, readFileSync } from "node:fs";
+
+import { BtmError } from "../../errors.ts";
+import { CommandTimeout, type Ended, runCommand } from "../../sys/spawn.ts";
+import { escapeText } from "../../text.ts";
+import type { DriverDeps } from "../driver.ts";
+import { explainFailure } from "./failure.ts";
+import { ZFS_DEVICE } from "./names.ts";
+
+export interface CallOptions {
+  /** What it is for: completes "Cannot ...". */
+  readonly action: string;
+  readonly input?: string;
+  /** The lock of the volume: a command that outlives us keeps it until it is done. */
+  readonly lock?: number | undefined;
+}
+
+/** Reads answer from memory and disk at once; what changes something waits for a transaction, and a busy disk. */
+const READ_MS = 30_000;
+const CHANGE_MS = 10 * 60_000;
+
+/** The zfs command: the stable interface of OpenZFS, unlike its ioctls. */
+export class ZfsCommand {
+  readonly #timeoutMs: number | undefined;
+  readonly #given: string | undefined;
+  #file: string | undefined;
+
+  constructor(deps: Pick<DriverDeps, "zfsCommand" | "commandTimeoutMs">) {
+    this.#given = deps.zfsCommand;
+    this.#timeoutMs = deps.commandTimeoutMs;
+  }
+
+  /** Runs a command that only reads; what it prints. */
+  async read(args: readonly string[], options: CallOptions): Promise<string> {
+    return this.#succeed(args, options, await this.#run(args, options, READ_MS));
+  }
+
+  /** Runs a command that changes something; what it prints. */
+  async change(args: readonly string[], options: CallOptions): Promise<string> {
+    return this.#succeed(args, options, await this.tryChange(args, options));
+  }
+
+  /** The same; how it ended, for failures that are an answer. */
+  tryChange(args: readonly string[], options: CallOptions): Promise<Ended> {
+    return this.#run(args, options, CHANGE_MS);
+  }
+
+  /** How long something that changes the volume may take. */
+  get changeTimeoutMs(): number {
+    return this.#timeoutMs ?? CHANGE_MS;
+  }
+
+  #succeed(args: readonly string[], { action }: CallOptions, ended: Ended): string {
+    if (ended.status === 0) return ended.stdout;
+    throw explainFailure(action, args, ended);
+  }
+
+  async #run(args: readonly string[], { action, input, lock }: CallOptions, timeoutMs: number): Promise<Ended> {
+    this.#file ??= findCommand(this.#given, action);
+    try {
+      const options = { timeoutMs: this.#timeoutMs ?? timeoutMs, holds: lock };
+      return await runCommand(this.#file, args, input === undefined ? options : { ...options, input });
+    } catch (error) {
+      if (error instanceof CommandTimeout) throw timedOut(action, `zfs ${args[0] ?? ""}`, error);
+      const why = error instanceof Error ? error.message : String(error);
+      throw new BtmError("ZFS_UNAVAILABLE", `Cannot ${action}: the zfs command does not start: ${escapeText(why)}`, {
+        hint: "Install OpenZFS 2.1 or newer (Debian: zfsutils-linux)",
+        cause: error,
+      });
+    }
+  }
+}
+
+/** What it means that something gave no answer in time. */
+export function timedOut(action: string, what: string, error: CommandTimeout): BtmError {
+  const pid = error.stuckPid;
+  const stuck = pid === undefined ? "" : `; process ${String(pid)} waits inside the kernel and cannot be ended`;
+  return new BtmError("TIMED_OUT", `Cannot ${action}: ${what} gave ${error.message}${stuck}`, {
+    hint: "Look at zpool status: a disk may be failing, or the pool suspended. What was asked for may happen yet",
+    cause: error,
+    details: { pid },
+  });
+}
+
+const FOLDERS = ["/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin", "/run/current-system/sw/bin"];
+
+function findCommand(given: string | undefined, action: string): string {
+  refuseOldModule(action);
+  const candidates = given === undefined ? FOLDERS.map((folder) => `${folder}/zfs`) : [given];
+  const file = candidates.find(isExecutable);
+  if (file !== undefined) return file;
+  throw new BtmError("ZFS_UNAVAILABLE", `Cannot ${action}: there is no zfs command at ${candidates.join(", ")}`, {
+    hint: "Install OpenZFS 2.1 or newer (Debian: zfsutils-linux); if a path was meant, give it whole, from the /",
+  });
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Older than 2.1 is untested, and before 2.0 channel programs cannot set a property. */
+function refuseOldModule(action: string): void {
+  if (!existsSync(ZFS_DEVICE)) {
+    throw new BtmError("ZFS_UNAVAILABLE", `Cannot ${action}: the ZFS kernel module is not loaded`, {
+      hint: "modprobe zfs (Debian: install zfs-dkms and zfsutils-linux); if a path was meant, give it whole, from the /",
+    });
+  }
+  let version: string;
+  try {
+    version = readFileSync("/sys/module/zfs/version", "utf8").trim();
+  } catch {
+    // Built into the kernel it has no such file.
+    return;
+  }
+  const [, major, minor] = /^(\d+)\.(\d+)/.exec(version) ?? [];
+  if (major === undefined || Number(major) > 2 || (Number(major) === 2 && Number(minor) >= 1)) return;
+  throw new BtmError("ZFS_UNAVAILABLE", `Cannot ${action}: this is OpenZFS ${escapeText(version)}, and 2.1 is needed`, {
+    hint: "Upgrade OpenZFS to 2.1 or newer",
+  });
+}

@@ -1,0 +1,102 @@
+import { BtmError, throwIfAborted } from "../../errors.ts";
+import { escapeText, quote } from "../../text.ts";
+import type { DestroyOutcome, Snapshot } from "../driver.ts";
+import type { ZfsCommand } from "./command.ts";
+import { explainFailure } from "./failure.ts";
+import { parseRows } from "./listing.ts";
+import type { Step } from "./step.ts";
+
+/**
+ * How many go in one command, and so in one transaction: more make every other command of the pool wait (openzfs #14276).
+ * A thousand names of at most 22 bytes and one dataset stay well below the 128 KiB that the kernel allows for one argument
+ * (MAX_ARG_STRLEN, execve(2)), so E2BIG cannot happen.
+ */
+const BATCH = 1000;
+
+export interface DestroyOptions {
+  readonly dataset: string;
+  readonly lock: number;
+  readonly signal: AbortSignal | undefined;
+  readonly step: Step;
+}
+
+/**
+ * Destroys snapshots by an explicit list, never a range, which would take others' in between along. A command destroys all
+ * or none; what is held or cloned is then named, and the rest is tried once more.
+ */
+export async function destroySnapshots(
+  zfs: ZfsCommand,
+  snapshots: readonly Snapshot[],
+  options: DestroyOptions,
+): Promise<DestroyOutcome[]> {
+  const outcomes: DestroyOutcome[] = [];
+  for (let start = 0; start < snapshots.length; start += BATCH) {
+    throwIfAborted(options.signal);
+    outcomes.push(...(await destroyBatch(zfs, snapshots.slice(start, start + BATCH), options)));
+  }
+  return outcomes;
+}
+
+async function destroyBatch(
+  zfs: ZfsCommand,
+  batch: readonly Snapshot[],
+  options: DestroyOptions,
+): Promise<DestroyOutcome[]> {
+  const failure = await tryDestroy(zfs, batch, options);
+  if (failure === undefined) return batch.map((snapshot) => ({ snapshot }));
+  const obstacles = await obstaclesOf(zfs, batch, options.dataset);
+  const free = batch.filter((snapshot) => !obstacles.has(snapshot.name));
+  // Nothing to leave out: it failed for another reason, which is the same for all.
+  const again = obstacles.size === 0 || free.length === 0 ? failure : await tryDestroy(zfs, free, options);
+  return batch.map((snapshot) => {
+    const obstacle = obstacles.get(snapshot.name);
+    if (obstacle !== undefined) return { snapshot, error: obstacle };
+    return again === undefined ? { snapshot } : { snapshot, error: again };
+  });
+}
+
+/** @returns why nothing was destroyed */
+async function tryDestroy(
+  zfs: ZfsCommand,
+  batch: readonly Snapshot[],
+  { dataset, lock, step }: DestroyOptions,
+): Promise<BtmError | undefined> {
+  const [first] = batch;
+  const what = batch.length === 1 && first !== undefined ? `the snapshot ${quote(first.name)}` : "the snapshots";
+  const action = `destroy ${what}${batch.length === 1 ? "" : ` of ${quote(dataset)}`}`;
+  const args = ["destroy", `${dataset}@${batch.map(({ height }) => String(height)).join(",")}`];
+  const ended = await step("destroy", () => zfs.tryChange(args, { action, lock }));
+  // Gone already is what was wanted.
+  const isGone = ended.stderr.trim() === "could not find any snapshots to destroy; check snapshot names.";
+  return ended.status === 0 || isGone ? undefined : explainFailure(action, args, ended);
+}
+
+/** What keeps each from being destroyed, by its name. */
+async function obstaclesOf(
+  zfs: ZfsCommand,
+  batch: readonly Snapshot[],
+  dataset: string,
+): Promise<Map<string, BtmError>> {
+  const args = ["list", "-Hp", "-d", "1", "-t", "snapshot", "-o", "name,userrefs,clones", dataset];
+  const rows = parseRows(await zfs.read(args, { action: `look at the snapshots of ${quote(dataset)}` }));
+  const wanted = new Set(batch.map((snapshot) => snapshot.name));
+  return new Map(
+    rows.flatMap((row): [string, BtmError][] => {
+      const obstacle = wanted.has(row.name) ? obstacleIn(row.name, row.value(1), row.value(2)) : undefined;
+      return obstacle === undefined ? [] : [[row.name, obstacle]];
+    }),
+  );
+}
+
+function obstacleIn(name: string, references: string | undefined, clones: string | undefined): BtmError | undefined {
+  const cannot = `Cannot destroy the snapshot ${quote(name)}`;
+  if (clones !== undefined && clones !== "") {
+    return new BtmError("BLOCKED", `${cannot}: ${quote(clones)} is a clone of it`, {
+      hint: `Destroy the clone, or make it stand alone: zfs promote ${escapeText(clones.split(",")[0] ?? "")}`,
+    });
+  }
+  if (references === undefined || references === "0") return undefined;
+  return new BtmError("BLOCKED", `${cannot}: it is held`, {
+    hint: `zfs holds ${escapeText(name)} shows by what; zfs release TAG SNAPSHOT lets it go`,
+  });
+}

@@ -1,0 +1,80 @@
+import { BtmError, type BtmErrorCode } from "../../errors.ts";
+import type { Ended } from "../../sys/spawn.ts";
+import { escapeText, quote } from "../../text.ts";
+
+interface Pattern {
+  readonly code: BtmErrorCode;
+  /** What zfs prints; anchored, so that a name which contains such words is not taken for them. */
+  readonly text: RegExp;
+  /** What is, completing "Cannot ...: ". */
+  readonly what: string;
+  readonly hint: string;
+}
+
+const DELEGATE =
+  "Run it as root, or let root delegate it: zfs allow -u USER snapshot,destroy,mount,userprop DATASET; a rollback needs root";
+
+/** Each was seen on OpenZFS 2.1.11 and 2.3.2: test/zfs/failures.test.ts causes them. */
+const PATTERNS: readonly Pattern[] = [
+  {
+    code: "VOLUME_MISSING",
+    text: /^cannot open '[^']+': dataset does not exist$/m,
+    what: "the dataset does not exist",
+    hint: "zfs list shows what there is; is its pool imported?",
+  },
+  {
+    code: "POOL_SUSPENDED",
+    text: /^cannot open '[^']+': pool I\/O is currently suspended$/m,
+    what: "its pool is suspended after failures of its disks",
+    hint: "zpool status says which; when they are back, zpool clear POOL",
+  },
+  {
+    code: "PERMISSION_DENIED",
+    text: /^(cannot [a-z0-9:_. -]+( for)?( '[^']+')?\s?: permission denied|Permission denied the ZFS utilities must be run as root\.|Permission denied\. Channel programs must be run as root\.)$/m,
+    what: "it is not permitted",
+    hint: DELEGATE,
+  },
+  {
+    code: "NO_SPACE",
+    text: /^cannot [a-z0-9:_. -]+( for)?( '[^']+')?\s?: out of space$/m,
+    what: "no space is left in its pool or quota",
+    hint: "Remove snapshots with btm clean --kept N, which works on a full pool, then try again",
+  },
+  {
+    code: "READ_ONLY",
+    text: /^cannot [a-z0-9:_. -]+( for)?( '[^']+')?\s?: pool is read-only$/m,
+    what: "its pool is imported read-only",
+    hint: "Export it and import it without readonly=on",
+  },
+  {
+    code: "BLOCKED",
+    text: /^cannot mount '[^']+': encryption key not loaded$/m,
+    what: "its encryption key is not loaded",
+    hint: "zfs load-key DATASET, then run the command again",
+  },
+  {
+    code: "ZFS_UNAVAILABLE",
+    text: /^The ZFS modules (are not|cannot be auto-)loaded\.$/m,
+    what: "the ZFS kernel module is not loaded",
+    hint: "modprobe zfs",
+  },
+];
+
+/** Whether zfs says that a snapshot of that name exists. */
+export function saysExists(stderr: string, snapshot: string): boolean {
+  return stderr.split("\n").includes(`cannot create snapshot '${snapshot}': dataset already exists`);
+}
+
+/** What a command that failed means to the user. `action` completes "Cannot ...". */
+export function explainFailure(action: string, args: readonly string[], { status, stderr }: Ended): BtmError {
+  const details = { command: ["zfs", ...args].slice(0, 8), status, stderr: stderr.slice(0, 4000) };
+  const known = PATTERNS.find((pattern) => pattern.text.test(stderr));
+  if (known !== undefined) {
+    return new BtmError(known.code, `Cannot ${action}: ${known.what}`, { hint: known.hint, details });
+  }
+  const said = stderr.trim() === "" ? `nothing, with status ${String(status)}` : quote(stderr.trim().slice(0, 1000));
+  return new BtmError("SYSTEM_ERROR", `Cannot ${action}: zfs ${escapeText(args[0] ?? "")} said ${said}`, {
+    hint: "This is not a failure that btm knows: please report it with this message",
+    details,
+  });
+}

@@ -1,0 +1,16 @@
+import { statfsSync } from "node:fs";
+
+/** f_type of statfs(2): BTRFS_SUPER_MAGIC of linux/magic.h, ZFS_SUPER_MAGIC of include/sys/fs/zfs.h. */
+const MAGIC: ReadonlyMap<number, "btrfs" | "zfs"> = new Map([
+  [0x9123_683e, "btrfs"],
+  [0x2fc1_2fc1, "zfs"],
+]);
+
+/** What a path is on; undefined when there is nothing, or nothing we may see. */
+export function fileSystemAt(path: string): "btrfs" | "zfs" | "other" | undefined {
+  try {
+    return MAGIC.get(statfsSync(path).type) ?? "other";
+  } catch {
+    return undefined;
+  }
+}
