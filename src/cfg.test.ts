@@ -28,12 +28,25 @@ it("tidies slashes", () => {
   expect(parseCfg({ volume: "//data//blockchain/" }).volume).toBe(volume);
 });
 
+it.each(["zroot", "zroot/data", "Pool-1/o:d d.a_t-a/x y", `zroot/${"x".repeat(228)}`])(
+  "takes the dataset %j",
+  (name) => {
+    expect(parseCfg({ volume: name, mode: "zfs" })).toMatchObject({ volume: name, mode: "zfs" });
+  },
+);
+
 describe("refuses, with a message and a code", () => {
   it.each<[string, Record<string, unknown>]>([
     ["no volume", { volume: "" }],
     ["a missing volume", {}],
-    ["a relative volume", { volume: "data/blockchain" }],
-    ["the name of a dataset", { volume: "zroot/data" }],
+    ["a relative path", { volume: "./data/blockchain" }],
+    ["the name of a dataset with mode btrfs", { volume: "zroot/data", mode: "btrfs" }],
+    ["a snapshot", { volume: "zroot/data@5" }],
+    ["a dataset below ..", { volume: "zroot/../data" }],
+    ["a dataset with an empty part", { volume: "zroot//data" }],
+    ["a dataset that begins with a dash", { volume: "-r" }],
+    ["a dataset with a character that ZFS does not have", { volume: "zroot/da%ta" }],
+    ["a dataset with a name of 240 bytes", { volume: `zroot/${"x".repeat(234)}` }],
     ["a volume with NUL", { volume: "/data\0x" }],
     ["a volume whose name holds a newline", { volume: "/data/block\nchain" }],
     ["a volume with ..", { volume: "/data/../etc" }],
