@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Readable } from "node:stream";
 
@@ -51,31 +51,33 @@ export async function runCommand(file: string, args: readonly string[], options:
     env: { LC_ALL: "C", PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
     cwd: "/",
     stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe", ...(holds === undefined ? [] : [holds])],
+    // In a session of its own: Ctrl-C is for us, who finish what is under way.
+    detached: true,
   });
-  const output = Promise.all([
-    once(child, "close"),
-    textOf(child.stdout, MAX_OUTPUT),
-    textOf(child.stderr, MAX_ERRORS),
-  ]);
+  const exited = once(child, "exit");
+  const output = Promise.all([exited, textOf(child.stdout, MAX_OUTPUT), textOf(child.stderr, MAX_ERRORS)]);
   // It may end without reading all: its status tells why.
   child.stdin?.on("error", () => undefined).end(input);
   const ended = await within(timeoutMs, output);
   if (ended !== undefined) return { status: child.exitCode, stdout: ended[1], stderr: ended[2] };
 
-  let isGone = false;
-  for (const signal of ["SIGTERM", "SIGKILL"] as const) {
-    child.kill(signal);
-    isGone ||= (await within(GRACE_MS, output)) !== undefined;
-    if (isGone) break;
-  }
-  if (!isGone) {
-    child.stdout?.destroy();
-    child.stderr?.destroy();
-    child.unref();
-    // It may end years later, in whatever way.
-    output.catch(() => undefined);
-  }
+  // It may end years later, in whatever way.
+  output.catch(() => undefined);
+  const isGone = (await end(child, "SIGTERM", exited)) || (await end(child, "SIGKILL", exited));
+  child.stdout?.destroy();
+  child.stderr?.destroy();
+  child.unref();
   throw new CommandTimeout(`no answer within ${String(timeoutMs / 1000)} s`, isGone ? undefined : child.pid);
+}
+
+/** Whether a signal to it and all that it has started ends it. */
+async function end(child: ChildProcess, signal: NodeJS.Signals, exited: Promise<unknown>): Promise<boolean> {
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, signal);
+  } catch {
+    // Gone in this moment.
+  }
+  return (await within(GRACE_MS, exited)) !== undefined;
 }
 
 const GRACE_MS = 2000;

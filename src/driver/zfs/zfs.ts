@@ -229,8 +229,11 @@ class ZfsVolume implements Volume {
         hint: "Is it a snapshot or bookmark? Give the dataset",
       });
     }
-    this.#memory.learn(this.#place, listing);
-    if (isLocked) this.#listing = listing;
+    // Without the lock it may be older than what a holder of it has done meanwhile.
+    if (isLocked) {
+      this.#memory.learn(this.#place, listing);
+      this.#listing = listing;
+    }
     return listing;
   }
 
