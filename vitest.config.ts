@@ -1,16 +1,23 @@
 import { existsSync, readFileSync } from "node:fs";
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 
+import { hasZfs } from "./tools/find-zfs.ts";
+
 interface Tier {
   readonly name: string;
   readonly include: readonly string[];
   /** A guard against a hang, not a measure: a slow disk must not fail a test. */
   readonly timeoutMs: number;
   readonly needs: readonly { readonly what: string; readonly isThere: boolean }[];
+  /** What runs it where it cannot run here. */
+  readonly elsewhere?: string;
+  /** All its files one after the other in one thread: in a guest of the lab each worker costs 0.4 to 0.8 s. */
+  readonly isInOneThread?: boolean;
 }
 
 const root = { what: "root", isThere: process.getuid?.() === 0 };
 const btrfs = { what: "Btrfs in the kernel", isThere: hasBtrfs() };
+const zfs = { what: "ZFS", isThere: hasZfs() };
 const executable = { what: "build/btm (make build)", isThere: existsSync("build/btm") };
 
 const tiers: readonly Tier[] = [
@@ -19,6 +26,15 @@ const tiers: readonly Tier[] = [
   { name: "fs", include: ["test/fs/**/*.test.ts"], timeoutMs: 180_000, needs: [root, btrfs] },
   // The executable as users have it, and real chain nodes.
   { name: "e2e", include: ["test/e2e/**/*.test.ts"], timeoutMs: 180_000, needs: [root, btrfs, executable] },
+  // On a real ZFS, in a pool in a file that each test file makes for itself.
+  {
+    name: "zfs",
+    include: ["test/zfs/**/*.test.ts"],
+    timeoutMs: 180_000,
+    needs: [root, zfs],
+    elsewhere: "make test-zfs",
+    isInOneThread: true,
+  },
 ];
 
 const report = process.env["BTM_TEST_REPORT"];
@@ -34,9 +50,13 @@ export default defineConfig({
   },
 });
 
-function canRun({ name, needs }: Tier): boolean {
+function canRun({ name, needs, elsewhere }: Tier): boolean {
   const missing = needs.filter((need) => !need.isThere).map((need) => need.what);
   if (missing.length === 0) return true;
+  if (elsewhere !== undefined) {
+    console.error(`The tier "${name}" does not run here: ${elsewhere}`);
+    return false;
+  }
   // In CI it runs all the same, and fails.
   if (process.env["CI"] !== undefined) return true;
   console.error(`\n*** NOT TESTED: the tier "${name}" is left out, it needs ${missing.join(" and ")} ***\n`);
@@ -44,7 +64,8 @@ function canRun({ name, needs }: Tier): boolean {
 }
 
 /** The tiers run one after the other, the quickest first. */
-function projectOf({ name, include, timeoutMs }: Tier, place: number): TestProjectInlineConfiguration {
+function projectOf(tier: Tier, place: number): TestProjectInlineConfiguration {
+  const { name, include, timeoutMs, isInOneThread = false } = tier;
   return {
     test: {
       name,
@@ -52,6 +73,7 @@ function projectOf({ name, include, timeoutMs }: Tier, place: number): TestProje
       testTimeout: timeoutMs,
       hookTimeout: timeoutMs,
       sequence: { groupOrder: place },
+      ...(isInOneThread ? { pool: "threads", isolate: false, maxWorkers: 1 } : {}),
     },
   };
 }

@@ -1,9 +1,14 @@
 /**
- * Reads vitest's JSON report and prints "PASSED FAILED". A test file that broke before its first test, or in which no test
- * ran (a tier that was left out, everything skipped), is a failure; single tests that were skipped are named.
+ * Reads vitest's JSON reports, the host's and one of each ZFS (tools/test-zfs.ts), and prints "PASSED FAILED". A test file
+ * that broke before its first test, or in which no test ran (a tier that was left out, everything skipped), is a failure;
+ * single tests that were skipped are named. The tests of ZFS may be missing where there is no lab.
+ *
+ * usage: tools/count-tests.ts REPORT [ZFS_REPORT...]
  */
 import { readdirSync, readFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { basename, join, relative } from "node:path";
+
+import { hasSharedLab } from "./find-zfs.ts";
 
 interface Report {
   readonly testResults: readonly {
@@ -14,28 +19,43 @@ interface Report {
   }[];
 }
 
-const [file = ""] = process.argv.slice(2);
-const report = JSON.parse(readFileSync(file, "utf8")) as Report;
-const results = new Map(report.testResults.map((result) => [relative(".", result.name), result]));
-
 let passed = 0;
 let failed = 0;
-for (const path of testFiles()) {
-  const tests = results.get(path)?.assertionResults ?? [];
-  const ran = tests.filter((test) => test.status === "passed" || test.status === "failed");
-  const good = ran.filter((test) => test.status === "passed").length;
-  passed += good;
-  failed += ran.length - good;
-  const isBroken = results.get(path)?.status === "failed" && good === ran.length;
-  if (ran.length === 0 || isBroken) {
-    failed++;
-    console.error(`FAILED  ${path}: ${isBroken ? "it broke outside its tests" : "none of its tests ran"}`);
-  }
-  for (const test of tests) {
-    if (!ran.includes(test)) console.error(`skipped  ${path}: ${test.fullName}`);
-  }
+
+const [host = "", ...zfs] = process.argv.slice(2);
+const isOnZfs = (path: string): boolean => path.startsWith("test/zfs/");
+const files = testFiles();
+count(
+  host,
+  files.filter((path) => !isOnZfs(path)),
+);
+for (const report of zfs) count(report, files.filter(isOnZfs), ` (${basename(report, ".json")})`);
+if (zfs.length === 0) {
+  const isFailure = hasSharedLab();
+  console.error(`${isFailure ? "FAILED " : "skipped"}  test/zfs: nothing was tested on ZFS`);
+  if (isFailure) failed++;
 }
 console.log(`${String(passed)} ${String(failed)}`);
+
+function count(file: string, paths: readonly string[], where = ""): void {
+  const report = JSON.parse(readFileSync(file, "utf8")) as Report;
+  const results = new Map(report.testResults.map((result) => [relative(".", result.name), result]));
+  for (const path of paths) {
+    const tests = results.get(path)?.assertionResults ?? [];
+    const ran = tests.filter((test) => test.status === "passed" || test.status === "failed");
+    const good = ran.filter((test) => test.status === "passed").length;
+    passed += good;
+    failed += ran.length - good;
+    const isBroken = results.get(path)?.status === "failed" && good === ran.length;
+    if (ran.length === 0 || isBroken) {
+      failed++;
+      console.error(`FAILED  ${path}${where}: ${isBroken ? "it broke outside its tests" : "none of its tests ran"}`);
+    }
+    for (const test of tests) {
+      if (!ran.includes(test)) console.error(`skipped  ${path}${where}: ${test.fullName}`);
+    }
+  }
+}
 
 function testFiles(): string[] {
   return ["src", "test"].flatMap((folder) =>

@@ -8,10 +8,11 @@ import { failureOf } from "../support/expect-code.ts";
 import { Fixture } from "../support/fixture.ts";
 import type { HolderArgument } from "../support/fixtures/holder.ts";
 import { run } from "../support/run.ts";
+import type { Traits } from "../support/volumes.ts";
 import type { CurrentVolume } from "./driver-contract.ts";
 import { btmOf, grow } from "./helpers.ts";
 
-export function blockerContract(volume: CurrentVolume): void {
+export function blockerContract(volume: CurrentVolume, { nested, snapshotsAreInside }: Traits): void {
   const undo: (() => Promise<unknown>)[] = [];
   afterEach(async () => {
     for (const step of undo.splice(0).reverse()) await step();
@@ -64,7 +65,7 @@ export function blockerContract(volume: CurrentVolume): void {
     }
   });
 
-  it("what is open in a snapshot, or beside the volume, is no blocker", async () => {
+  it("what is open in a snapshot is a blocker where snapshots are inside the volume only", async () => {
     const btm = btmOf(volume());
     await grow(btm, volume(), [0, 10]);
     const holder = new Fixture("holder", {
@@ -73,34 +74,40 @@ export function blockerContract(volume: CurrentVolume): void {
     } satisfies HolderArgument);
     undo.push(() => holder.stop());
     await holder.next();
+    if (snapshotsAreInside) {
+      const { message } = await failureOf(btm.rollback(0), "BLOCKED");
+      expect(message).toContain(`process ${String(holder.child.pid)} `);
+      await holder.stop();
+    }
     expect(await btm.rollback(0)).toMatchObject({ blockers: [] });
   });
 
   it("what lies nested in the volume refuses a snapshot, with its path", async () => {
     const btm = btmOf(volume());
-    const nested = await volume().nest();
+    const inside = await volume().nest();
     const before = volume().everything({ exact: true });
-    const { message } = await failureOf(btm.snapshot(0), "HAS_NESTED_SUBVOLUMES");
-    expect(message).toContain(nested);
-    await failureOf(btm.snapshot(0, { dryRun: true }), "HAS_NESTED_SUBVOLUMES");
+    const { message, details } = await failureOf(btm.snapshot(0), "HAS_NESTED_VOLUMES");
+    expect(message).toContain(inside);
+    expect(details["blockers"]).toMatchObject([{ kind: nested }]);
+    await failureOf(btm.snapshot(0, { dryRun: true }), "HAS_NESTED_VOLUMES");
     expect(volume().everything({ exact: true })).toEqual(before);
   });
 
   it("all blockers of a rollback are named at once, in the plan as well, and nothing is changed", async () => {
     const btm = btmOf(volume());
     await grow(btm, volume(), [0, 10]);
-    const nested = await volume().nest();
+    const inside = await volume().nest();
     const holders = [await hold("open file"), await hold("mapped file")];
     const mountPoint = await mountInside();
     const before = volume().everything({ exact: true });
 
     const { message, hint, details } = await failureOf(btm.rollback(0), "BLOCKED");
     for (const { child } of holders) expect(message).toContain(`process ${String(child.pid)} `);
-    expect(message).toContain(nested);
+    expect(message).toContain(inside);
     expect(message).toContain(mountPoint.slice(mountPoint.lastIndexOf("/")));
     expect(hint).toContain("Unmount it first");
     const blockers = details["blockers"] as Blocker[];
-    expect(blockers.map((blocker) => blocker.kind).sort()).toEqual(["mount", "nested-subvolume", "process", "process"]);
+    expect(blockers.map((blocker) => blocker.kind).sort()).toEqual(["mount", "process", "process", nested].sort());
 
     const plan = await btm.rollback(0, { dryRun: true });
     expect(plan.blockers).toEqual(blockers);

@@ -5,7 +5,9 @@ import { blockerContract } from "./blocker-contract.ts";
 import { overlapContract } from "./overlap-contract.ts";
 import { planContract } from "./plan-contract.ts";
 import { retentionContract } from "./retention-contract.ts";
+import { asideContract } from "./rollback-aside-contract.ts";
 import { rollbackContract } from "./rollback-contract.ts";
+import { inPlaceContract } from "./rollback-in-place-contract.ts";
 import { snapshotContract } from "./snapshot-contract.ts";
 import { unmarkedContract } from "./unmarked-contract.ts";
 
@@ -15,6 +17,7 @@ export type CurrentVolume = () => TestVolume;
 /** What btm promises on every file system, in every layout. A driver is done when this passes over it. */
 export function driverContract(factory: VolumeFactory): void {
   describe(`driver contract: ${factory.kind}`, () => {
+    const { traits } = factory;
     let volume: TestVolume | undefined;
     beforeAll(() => factory.open());
     afterAll(() => factory.close());
@@ -26,7 +29,7 @@ export function driverContract(factory: VolumeFactory): void {
       return volume;
     };
     describe("snapshot and list", () => {
-      snapshotContract(current);
+      snapshotContract(current, traits);
     });
     describe("retention", () => {
       retentionContract(current);
@@ -35,16 +38,25 @@ export function driverContract(factory: VolumeFactory): void {
       unmarkedContract(current);
     });
     describe("rollback", () => {
-      rollbackContract(current);
+      rollbackContract(current, traits);
     });
+    if (traits.capabilities.rollbackKeepsLive) {
+      describe("rollback that keeps what it replaces", () => {
+        asideContract(current);
+      });
+    } else {
+      describe("rollback in place", () => {
+        inPlaceContract(current);
+      });
+    }
     describe("plans and consent", () => {
-      planContract(current);
+      planContract(current, traits);
     });
     describe("abort and overlap", () => {
-      overlapContract(current);
+      overlapContract(current, traits);
     });
     describe("blockers", () => {
-      blockerContract(current);
+      blockerContract(current, traits);
     });
   });
 }

@@ -4,7 +4,7 @@ import type { TestVolume } from "../support/volumes.ts";
 
 /** A btm for a volume of a test: every tenth height, no thinning unless asked for. */
 export function btmOf(volume: TestVolume, options: Partial<BtmOptions> = {}): Btm {
-  return new Btm({ volume: volume.path, itv: 10, cap: 100, ...options });
+  return new Btm({ volume: volume.volume, itv: 10, cap: 100, ...options });
 }
 
 /** Writes the height into the volume and takes the snapshot of it, for each height in turn. */

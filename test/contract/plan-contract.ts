@@ -2,19 +2,23 @@ import { expect, it } from "vitest";
 
 import type { CleanResult, RollbackResult } from "../../src/index.ts";
 import { failureOf } from "../support/expect-code.ts";
+import type { Traits } from "../support/volumes.ts";
 import type { CurrentVolume } from "./driver-contract.ts";
 import { btmOf, grow, heightsOf, listed } from "./helpers.ts";
 
-export function planContract(volume: CurrentVolume): void {
+export function planContract(volume: CurrentVolume, { capabilities }: Traits): void {
   it("a dry run changes nothing at all, and says what would be done", async () => {
     const btm = btmOf(volume(), { cap: 2 });
-    await grow(btm, volume(), [0, 10]);
     await volume().snapshotByHand(5);
+    await grow(btm, volume(), [0, 10]);
     const before = volume().everything({ exact: true });
     const dryRun = true;
     expect(await btm.snapshot(20, { dryRun })).toMatchObject({ dryRun, taken: true, reason: "due", pruned: [0n] });
     expect(await btm.snapshot(11, { dryRun })).toMatchObject({ dryRun, taken: false, reason: "not-due", pruned: [] });
-    expect(await btm.rollback(0, { dryRun })).toMatchObject({ dryRun, target: { height: 0n }, undo: { number: 1 } });
+    const rollback = await btm.rollback(0, { dryRun });
+    expect(rollback).toMatchObject({ dryRun, target: { height: 0n }, blockers: [] });
+    expect(rollback.undo?.number).toBe(capabilities.rollbackKeepsLive ? 1 : undefined);
+    expect(heightsOf(rollback.destroyed)).toEqual(capabilities.rollbackKeepsNewer ? [] : [10n]);
     expect(heightsOf((await btm.clean({ dryRun })).removed)).toEqual([0n, 10n]);
     expect(heightsOf((await btm.adopt({ dryRun })).adopted)).toEqual([5n]);
     await btm.list();
@@ -56,8 +60,8 @@ export function planContract(volume: CurrentVolume): void {
 
   it("confirm answered with no changes nothing", async () => {
     const btm = btmOf(volume());
-    await grow(btm, volume(), [0, 10]);
     await volume().snapshotByHand(5);
+    await grow(btm, volume(), [0, 10]);
     const before = volume().everything({ exact: true });
     const no = (): Promise<boolean> => Promise.resolve(false);
     await failureOf(btm.rollback(0, { confirm: no }), "DECLINED");
@@ -68,13 +72,13 @@ export function planContract(volume: CurrentVolume): void {
 
   it("snapshots are taken while a person thinks, and a plan that no longer holds is not carried out", async () => {
     const btm = btmOf(volume());
-    await grow(btm, volume(), [0, 10]);
     await volume().snapshotByHand(5);
+    await grow(btm, volume(), [0, 10]);
     let next = 20;
     const meanwhile = async (): Promise<boolean> => {
+      await volume().snapshotByHand(next + 9);
       await grow(btmOf(volume()), volume(), [next]);
       next += 10;
-      await volume().snapshotByHand(next - 1);
       return true;
     };
     await failureOf(btm.rollback(undefined, { confirm: meanwhile }), "PLAN_CHANGED");
@@ -86,13 +90,31 @@ export function planContract(volume: CurrentVolume): void {
 
   it("a plan that still holds is carried out, whatever else changed", async () => {
     const btm = btmOf(volume());
+    await grow(btm, volume(), [0, 10, 20]);
+    const meanwhile = async (): Promise<boolean> => {
+      volume().write("height", "written meanwhile");
+      await btmOf(volume()).clean({ kept: 2 });
+      return true;
+    };
+    await btm.rollback(10, { confirm: meanwhile });
+    expect(volume().read("height")).toBe("10");
+    expect(await listed(btm)).toEqual(capabilities.rollbackKeepsNewer ? [10n, 20n] : [10n]);
+  });
+
+  it("a snapshot taken meanwhile changes the plan where a rollback would destroy it", async () => {
+    const btm = btmOf(volume());
     await grow(btm, volume(), [0, 10]);
     const meanwhile = async (): Promise<boolean> => {
       await grow(btmOf(volume()), volume(), [20]);
       return true;
     };
-    await btm.rollback(0, { confirm: meanwhile });
-    expect(volume().read("height")).toBe("0");
+    if (capabilities.rollbackKeepsNewer) {
+      await btm.rollback(0, { confirm: meanwhile });
+      expect(volume().read("height")).toBe("0");
+    } else {
+      await failureOf(btm.rollback(0, { confirm: meanwhile }), "PLAN_CHANGED");
+      expect(volume().read("height")).toBe("20");
+    }
     expect(await listed(btm)).toEqual([0n, 10n, 20n]);
   });
 }

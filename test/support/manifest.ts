@@ -2,8 +2,9 @@ import { createHash } from "node:crypto";
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 
-import { subvolumeInfo } from "../../src/sys/btrfs.ts";
+import { SUBVOLUME_INODE, subvolumeInfo } from "../../src/sys/btrfs.ts";
 import { withDirectory } from "../../src/sys/directory.ts";
+import { fileSystemAt } from "../../src/sys/file-system.ts";
 import { AT_FDCWD, getAttribute } from "../../src/sys/libc.ts";
 import { listAttributes } from "./list-attributes.ts";
 
@@ -25,7 +26,7 @@ export function manifestOf(folder: string, options: ManifestOptions = {}): strin
     if (exact) facts.push(stat.mtimeNs, stat.ctimeNs);
     if (stat.isFile()) facts.push(stat.size, createHash("sha256").update(readFileSync(path)).digest("hex"));
     if (stat.isSymbolicLink()) facts.push(readlinkSync(path));
-    if (exact && stat.isDirectory()) facts.push(...hiddenFacts(path, stat.ino === 256n));
+    if (exact && stat.isDirectory()) facts.push(...hiddenFacts(path, isSubvolume(path, stat.ino)));
     lines.push(facts.join(" "));
     if (!stat.isDirectory()) return;
     for (const entry of readdirSync(path).sort()) visit(join(path, entry), name === "." ? entry : `${name}/${entry}`);
@@ -34,10 +35,15 @@ export function manifestOf(folder: string, options: ManifestOptions = {}): strin
   return lines;
 }
 
-function hiddenFacts(path: string, isSubvolume: boolean): string[] {
+/** Other file systems number what they like by that. */
+function isSubvolume(path: string, inode: bigint): boolean {
+  return inode === SUBVOLUME_INODE && fileSystemAt(path) === "btrfs";
+}
+
+function hiddenFacts(path: string, hasIdentity: boolean): string[] {
   return withDirectory(AT_FDCWD, path, (fd) => {
     const attributes = listAttributes(fd).map((name) => `${name}=${getAttribute(fd, name) ?? ""}`);
-    if (!isSubvolume) return attributes;
+    if (!hasIdentity) return attributes;
     const { id, uuid, readOnly } = subvolumeInfo(fd);
     return [...attributes, String(id), uuid, readOnly ? "read-only" : "writable"];
   });

@@ -1,6 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 
+import type { Capabilities } from "../../src/driver/driver.ts";
+import type { Blocker } from "../../src/index.ts";
 import { BtrfsImage, type ImageOptions } from "./btrfs-image.ts";
 import { manifestOf, type ManifestOptions } from "./manifest.ts";
 import { run } from "./run.ts";
@@ -8,16 +10,20 @@ import { run } from "./run.ts";
 /** A volume of a test, and what the test may do to it behind btm's back. */
 export interface TestVolume {
   /** What btm is given. */
+  readonly volume: string;
+  /** The directory that shows the live files. */
   readonly path: string;
-  /** A directory that shows the snapshots and all else that btm keeps of the volume, and nothing besides. */
+  /** A directory that shows the snapshots and all else that btm keeps of the volume. */
   readonly beside: string;
   write(file: string, text: string): void;
   read(file: string): string;
+  /** As the file system calls it. */
+  snapshotName(height: bigint | number): string;
   /** Where a snapshot can be read. */
   snapshotPath(height: bigint | number): string;
-  /** Where the live state that a rollback moved aside can be read. */
+  /** Where the live state that a rollback moved aside can be read, on file systems that keep it. */
   undoPath(number: number): string;
-  /** Makes a snapshot as someone without btm would. */
+  /** Makes a snapshot as someone without btm would; writable when asked to, where snapshots can be. */
   snapshotByHand(height: bigint | number, options?: { readonly readOnly?: boolean }): Promise<void>;
   /** Puts something into the volume that no snapshot of it would hold; returns its path in the volume. */
   nest(): Promise<string>;
@@ -27,10 +33,24 @@ export interface TestVolume {
   everything(options?: ManifestOptions): string[];
 }
 
+/** In what one file system may differ from another and still keep the contract. */
+export interface Traits {
+  readonly capabilities: Pick<Capabilities, "rollbackKeepsNewer" | "rollbackKeepsLive">;
+  /** How exactly the time of creation of a snapshot is known. */
+  readonly timeResolutionMs: number;
+  /** What something nested in a volume is called. */
+  readonly nested: Blocker["kind"];
+  /** Snapshots are shown inside the volume: who uses one uses the volume. */
+  readonly snapshotsAreInside: boolean;
+  /** How many snapshots at most are destroyed in one step. */
+  readonly destroyedAtOnce: number;
+}
+
 /** Where the contract suite gets its volumes from: one for each kind of file system and layout. */
 export interface VolumeFactory {
   /** For the name of the suite. */
   readonly kind: string;
+  readonly traits: Traits;
   open(): Promise<void>;
   make(): Promise<TestVolume>;
   close(): Promise<void>;
@@ -47,11 +67,21 @@ export interface BtrfsFactoryOptions extends ImageOptions {
   readonly mountOptions?: readonly string[];
 }
 
+const btrfsTraits: Traits = {
+  capabilities: { rollbackKeepsNewer: true, rollbackKeepsLive: true },
+  // The kernel stamps with a clock that ticks every 1 to 10 ms.
+  timeResolutionMs: 20,
+  nested: "nested-subvolume",
+  snapshotsAreInside: false,
+  destroyedAtOnce: 2,
+};
+
 export function btrfsFactory(options: BtrfsFactoryOptions): VolumeFactory {
   let image: BtrfsImage | undefined;
   let made = 0;
   return {
     kind: options.kind,
+    traits: btrfsTraits,
     open: async () => {
       image = await BtrfsImage.make(options);
     },
@@ -79,13 +109,10 @@ export async function btrfsVolume(
 export function volumeOf(path: string, inTop: string = path): TestVolume {
   const snapshotPath = (height: bigint | number): string => `${inTop}@${String(height)}`;
   return {
-    path,
+    ...filesOf(path),
+    volume: path,
     beside: dirname(inTop),
-    write: (file, text) => {
-      mkdirSync(dirname(join(path, file)), { recursive: true });
-      writeFileSync(join(path, file), text);
-    },
-    read: (file) => readFileSync(join(path, file), "utf8"),
+    snapshotName: (height) => basename(snapshotPath(height)),
     snapshotPath,
     undoPath: (number) => join(`${inTop}.btm`, `undo-${String(number)}`, "live"),
     snapshotByHand: async (height, { readOnly = true } = {}) => {
@@ -96,7 +123,19 @@ export function volumeOf(path: string, inTop: string = path): TestVolume {
       await run("btrfs", ["subvolume", "create", "--", join(path, "wallets")]);
       return "wallets";
     },
-    live: () => manifestOf(path),
     everything: (manifestOptions) => manifestOf(dirname(inTop), manifestOptions),
+  };
+}
+
+/** What can be done with the files of a volume, whatever it is. */
+export function filesOf(path: string): Pick<TestVolume, "path" | "write" | "read" | "live"> {
+  return {
+    path,
+    write: (file, text) => {
+      mkdirSync(dirname(join(path, file)), { recursive: true });
+      writeFileSync(join(path, file), text);
+    },
+    read: (file) => readFileSync(join(path, file), "utf8"),
+    live: () => manifestOf(path),
   };
 }

@@ -1,0 +1,103 @@
+/**
+ * Runs the tests of ZFS: here when this machine has ZFS, else in the lab, on each of its two OpenZFS at once, else not at
+ * all, which is said loudly.
+ *
+ * usage: tools/test-zfs.ts [--zfs 21|23] [-- VITEST_ARGUMENT...]
+ *   BTM_LAB=FOLDER           the lab, when it is not where it is looked for (tools/find-zfs.ts)
+ *   VMTIMEOUT=SECONDS        how long a guest may take; 900 unless given
+ *   BTM_TEST_REPORT=X.json   the JSON reports go beside it: X-zfs-2.1.json, X-zfs-2.3.json or X-zfs-native.json
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { copyFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+
+import { findLab, hasSharedLab, hasZfs } from "./find-zfs.ts";
+import { runGuest } from "./guest.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const LAB_VERSIONS: Readonly<Record<string, string>> = { 21: "2.1", 23: "2.3" };
+
+const { values, positionals } = parseArgs({ options: { zfs: { type: "string" } }, allowPositionals: true });
+const versions = values.zfs === undefined ? Object.keys(LAB_VERSIONS) : [values.zfs];
+if (versions.some((version) => !(version in LAB_VERSIONS))) throw new TypeError("--zfs is 21 or 23");
+const vitest = [process.execPath, join(ROOT, "node_modules/vitest/vitest.mjs"), "run", "--project=zfs", ...positionals];
+
+const stop = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(signal, () => {
+    stop.abort(signal);
+  });
+}
+
+const lab = findLab();
+if (hasZfs()) {
+  process.exitCode = (await natively()) ? 0 : 1;
+} else if (lab !== undefined && process.getuid?.() === 0) {
+  console.log(`== zfs: in the lab (${lab}), OpenZFS ${versions.map((key) => LAB_VERSIONS[key]).join(" and, at the same time, ")}`);
+  const results = await Promise.all(versions.map((version) => inLab(lab, version)));
+  process.exitCode = results.every(Boolean) ? 0 : 1;
+} else {
+  const needs = "root, and either ZFS on this machine or the lab: make lab";
+  console.error(`\n*** NOT TESTED: the tier "zfs" is left out, it needs ${needs} ***\n`);
+  process.exitCode = process.env["CI"] !== undefined && hasSharedLab() ? 1 : 0;
+}
+if (stop.signal.aborted) process.exitCode = 130;
+
+async function natively(): Promise<boolean> {
+  const report = reportOf("native");
+  const env = { ...process.env, ...(report === undefined ? {} : { BTM_TEST_REPORT: report }) };
+  const [command = "", ...args] = vitest;
+  const child = spawn(command, args, { cwd: ROOT, stdio: "inherit", env });
+  stop.signal.addEventListener("abort", () => child.kill("SIGTERM"));
+  await once(child, "close");
+  return child.exitCode === 0;
+}
+
+/** Runs all the tests on one version; what it prints comes in one piece. */
+async function inLab(lab: string, version: string): Promise<boolean> {
+  const start = Date.now();
+  const name = LAB_VERSIONS[version] ?? "";
+  const {
+    status,
+    output,
+    collected: hasReport,
+  } = await runGuest({
+    lab,
+    zfs: version,
+    line: (folder) => {
+      const words = ["env", `BTM_ZFS_FOLDER=${folder}`, `BTM_TEST_REPORT=${join(folder, "report.json")}`];
+      const ci = process.env["CI"];
+      if (ci !== undefined) words.push(`CI=${ci}`);
+      return `cd ${quoted(ROOT)} && ${[...words, ...vitest].map(quoted).join(" ")}`;
+    },
+    collect: (folder) => keepReport(join(folder, "report.json"), name),
+    signal: stop.signal,
+  });
+  const isGood = status === 0 && hasReport;
+  const why = status === 99 ? " (no guest booted, or it ended early)" : hasReport ? "" : " (there is no report)";
+  const seconds = Math.round((Date.now() - start) / 1000);
+  console.log(`== zfs ${name}\n${output.trimEnd()}`);
+  console.log(`== zfs ${name}: ${isGood ? "ok" : `FAILED${why}`}, ${seconds} s`);
+  return isGood;
+}
+
+/** Whether there is a report; it is copied to where it was asked for. */
+async function keepReport(report: string, version: string): Promise<boolean> {
+  if (!existsSync(report)) return false;
+  const copy = reportOf(version);
+  if (copy !== undefined) await copyFile(report, copy);
+  return true;
+}
+
+function reportOf(version: string): string | undefined {
+  return process.env["BTM_TEST_REPORT"]?.replace(/(\.json)?$/, `-zfs-${version}.json`);
+}
+
+/** One word of the guest's shell line. */
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}
