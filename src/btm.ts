@@ -38,6 +38,8 @@ export class Btm {
   readonly #deps: DriverDeps;
   readonly #drivers = new Map<Mode, Promise<Driver>>();
   readonly #onResolved: (resolved: string) => void;
+  /** What was last told; what was given needs no telling. */
+  #resolved: string;
 
   constructor(options: BtmOptions, deps: BtmDeps = {}) {
     this.cfg = parseCfg(options);
@@ -48,6 +50,7 @@ export class Btm {
       commandTimeoutMs: deps.commandTimeoutMs,
     };
     this.#onResolved = deps.onResolved ?? (() => undefined);
+    this.#resolved = this.cfg.volume;
   }
 
   /**
@@ -268,7 +271,8 @@ export class Btm {
     const open = async (): Promise<Volume> => {
       const driver = await this.#driver();
       const volume = await driver.open(this.cfg.volume);
-      if (volume.name !== this.cfg.volume) this.#onResolved(volume.name);
+      if (volume.name !== this.#resolved) this.#onResolved(volume.name);
+      this.#resolved = volume.name;
       return volume;
     };
     return Session.run({ open, lockTimeoutMs: this.cfg.lockTimeoutMs, signal }, use);

@@ -2,24 +2,29 @@ import { existsSync } from "node:fs";
 
 import type { Mode } from "../cfg.ts";
 import { BtmError } from "../errors.ts";
-import { fileSystemAt } from "../sys/file-system.ts";
+import { fileSystemAt, isSubvolume } from "../sys/file-system.ts";
 import { isPath } from "../volume-name.ts";
 import type { Driver, DriverDeps } from "./driver.ts";
 
 /**
- * The mode of a volume that is given without one. A name is a dataset's. Of a path the file system tells; where that is
- * neither, it may be a zvol or what is mounted of one, or the place of a dataset that is not mounted, and otherwise the
- * Btrfs driver says what is wrong, or finishes a rollback that left its volume unmounted.
+ * The mode of a volume that is given without one. A name is a dataset's. Of a path the file system tells; where that does
+ * not, it may be a zvol or what is mounted of one, or where a dataset was mounted until a rollback was interrupted, and
+ * otherwise the Btrfs driver says what is wrong, or finishes such a rollback of its own.
  */
 export async function modeOf(volume: string, deps: DriverDeps): Promise<Mode> {
   if (!isPath(volume)) return "zfs";
   const type = fileSystemAt(volume);
-  if (type === "btrfs" || type === "zfs") return type;
-  if (!existsSync("/dev/zfs")) return "btrfs";
+  if (type === "zfs") return "zfs";
+  if ((type === "btrfs" && isSubvolume(volume)) || !existsSync("/dev/zfs")) return "btrfs";
   const { ZfsCommand } = await import("./zfs/command.ts");
-  const { datasetAt, unmountedAt } = await import("./zfs/locate.ts");
-  const dataset = datasetAt(volume) ?? (await unmountedAt(volume, new ZfsCommand(deps)).catch(() => undefined));
-  return dataset === undefined ? "btrfs" : "zfs";
+  const { findDataset } = await import("./zfs/locate.ts");
+  try {
+    const found = await findDataset(volume, new ZfsCommand(deps));
+    return typeof found === "string" || found.code === "NOT_A_DATASET" ? "zfs" : "btrfs";
+  } catch {
+    // A ZFS that does not work is no reason to refuse what may be Btrfs.
+    return "btrfs";
+  }
 }
 
 /**

@@ -1,4 +1,4 @@
-import { statfsSync } from "node:fs";
+import { statfsSync, statSync } from "node:fs";
 
 /** f_type of statfs(2): BTRFS_SUPER_MAGIC of linux/magic.h, ZFS_SUPER_MAGIC of include/sys/fs/zfs.h. */
 const MAGIC: ReadonlyMap<number, "btrfs" | "zfs"> = new Map([
@@ -13,4 +13,9 @@ export function fileSystemAt(path: string): "btrfs" | "zfs" | "other" | undefine
   } catch {
     return undefined;
   }
+}
+
+/** Whether a path on Btrfs is the root of a subvolume: its inode is BTRFS_FIRST_FREE_OBJECTID (btrfs_tree.h). */
+export function isSubvolume(path: string): boolean {
+  return statSync(path, { bigint: true }).ino === 256n;
 }

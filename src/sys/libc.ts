@@ -80,6 +80,7 @@ const cFlock = declare("int flock(int fd, int operation)");
 const cFcntl = declare("int fcntl(int fd, int command, ...)");
 const cOpen = declare("int open(const char *path, int flags)");
 const cSyncfs = declare("int syncfs(int fd)");
+const cStatfs = declare("int statfs(const char *path, void *buffer)");
 const cSync = declare("void sync()");
 const cFgetxattr = declare("intptr_t fgetxattr(int fd, const char *name, void *value, size_t size)");
 const cFsetxattr = declare("int fsetxattr(int fd, const char *name, const void *value, size_t size, int flags)");
@@ -212,6 +213,14 @@ export function openDevice(path: string, options: { readonly forWriting: boolean
   const { O_RDWR, O_RDONLY, O_NONBLOCK } = fsConstants;
   const O_CLOEXEC = 0o2_000_000;
   return check("open", cOpen(path, (options.forWriting ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_CLOEXEC));
+}
+
+/** The identity of the file system at a path, f_fsid of statfs(2): of ZFS it is drawn by lot when a dataset is made. */
+export function fileSystemId(path: string): bigint {
+  // struct statfs of 64-bit Linux: seven words, then f_fsid; 120 bytes
+  const buffer = Buffer.alloc(120);
+  check("statfs", cStatfs(path, buffer));
+  return buffer.readBigUInt64LE(56);
 }
 
 /** Writes out everything of every file system, and waits for it (sync(2)). */

@@ -44,7 +44,7 @@ async function destroyBatch(
 ): Promise<DestroyOutcome[]> {
   const failure = await tryDestroy(zfs, batch, options);
   if (failure === undefined) return batch.map((snapshot) => ({ snapshot }));
-  const obstacles = await obstaclesOf(zfs, batch, options.dataset);
+  const obstacles = new Map([...busyIn(failure), ...(await obstaclesOf(zfs, batch, options.dataset))]);
   const free = batch.filter((snapshot) => !obstacles.has(snapshot.name));
   // Nothing to leave out: it failed for another reason, which is the same for all.
   const again = obstacles.size === 0 || free.length === 0 ? failure : await tryDestroy(zfs, free, options);
@@ -69,6 +69,18 @@ async function tryDestroy(
   // Gone already is what was wanted.
   const isGone = ended.stderr.trim() === "could not find any snapshots to destroy; check snapshot names.";
   return ended.status === 0 || isGone ? undefined : explainFailure(action, args, ended);
+}
+
+/** The snapshots that zfs says are busy, as one that is being sent, or that a process is inside of. */
+function busyIn(failure: BtmError): [string, BtmError][] {
+  const stderr = String(failure.details["stderr"]);
+  // Seen on OpenZFS 2.1.11 and 2.3.2; the former says the same of one that is held.
+  return [...stderr.matchAll(/^cannot destroy snapshot (.+): dataset is busy$/gm)].map(([, name = ""]) => [
+    name,
+    new BtmError("BLOCKED", `Cannot destroy the snapshot ${quote(name)}: it is in use`, {
+      hint: "It is being sent, mounted somewhere, or a process is inside it below .zfs/snapshot",
+    }),
+  ]);
 }
 
 /** What keeps each from being destroyed, by its name. */

@@ -57,7 +57,8 @@ export function parseListing(text: string, place: Place): Listing | undefined {
       path: snapshotPath(place, height),
       createdAt: new Date(Number(row.value(2)) * 1000),
       mark: ownMark(row.value(3), { height, guid, inherited: own.value(3) }),
-      pinned: row.value(4) === String(height) && own.value(4) === undefined,
+      // Also when it is the dataset's: better one pinned too many than one destroyed.
+      pinned: row.value(4) === String(height),
       uuid: row.value(1) ?? "",
     };
     return [snapshot];

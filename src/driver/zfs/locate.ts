@@ -12,40 +12,77 @@ import { parseRows } from "./listing.ts";
 import { PROPERTY } from "./names.ts";
 
 /**
- * The dataset that a volume names: by its own name; by the path where it is mounted, or should be; by the device of a zvol,
- * or where the file system on it is mounted.
+ * The dataset that a volume names: by its own name; by the path where it is mounted, or was until a rollback of it was
+ * interrupted; by the device of a zvol, or where the file system on it is mounted.
  *
  * @throws BtmError VOLUME_MISSING, NOT_ZFS, NOT_A_DATASET, PERMISSION_DENIED
  */
 export async function datasetOf(volume: string, zfs: ZfsCommand): Promise<string> {
   if (!isPath(volume)) return volume;
-  const found = datasetAt(volume) ?? (await unmountedAt(volume, zfs));
-  if (found !== undefined) return found;
-  statVolume(volume);
-  throw new BtmError("NOT_ZFS", `Cannot use the volume ${quote(volume)}: it is not on ZFS`, {
-    hint: "Give the name of a dataset, for example zroot/data: zfs list shows them",
-  });
+  const found = await findDataset(volume, zfs);
+  if (typeof found === "string") return found;
+  throw found;
 }
 
-/**
- * The dataset that is to be seen at a path; undefined when it is none, or there is nothing.
- *
- * @throws BtmError NOT_A_DATASET
- */
-export function datasetAt(volume: string): string | undefined {
-  const stats = statIfAny(volume);
-  if (stats === undefined) return undefined;
+/** The same for a path; the error says why it is none, NOT_A_DATASET that it has to do with ZFS all the same. */
+export async function findDataset(volume: string, zfs: ZfsCommand): Promise<string | BtmError> {
+  const seen = lookAt(volume);
+  if (seen.dataset !== undefined) return seen.dataset;
+  if (seen.isMountPoint) return seen.refusal;
+  return (await unmountedAt(volume, zfs)) ?? seen.refusal;
+}
+
+interface Seen {
+  readonly dataset: string | undefined;
+  /** Why it is none, where it is none. */
+  readonly refusal: BtmError;
+  /** Whether something is mounted exactly there. */
+  readonly isMountPoint: boolean;
+}
+
+function lookAt(volume: string): Seen {
+  const stats = statVolume(volume);
+  if (stats instanceof BtmError) return { dataset: undefined, refusal: stats, isMountPoint: false };
   const path = realpathSync.native(volume);
-  if (stats.isBlockDevice()) return datasetOfDevice(path);
   const mounts = readMounts();
   // What was mounted last covers what was mounted before.
   const mount = mounts.findLast((candidate) => candidate.mountPoint === path);
-  if (mount !== undefined && mount.type !== "zfs") return datasetOfDevice(mount.source);
-  if (fileSystemAt(path) !== "zfs") return undefined;
-  if (mount === undefined) throw inside(volume, surrounding(path, mounts));
-  if (mount.source.includes("@")) throw notWhole(volume, `it is the snapshot ${quote(mount.source)}`);
-  if (mount.root !== "/") throw inside(volume, mount);
-  return mount.source;
+  const isMountPoint = mount !== undefined || stats.isBlockDevice();
+  const refuse = (refusal: BtmError): Seen => ({ dataset: undefined, refusal, isMountPoint });
+  const accept = (dataset: string | undefined): Seen => ({ dataset, refusal: notZfs(volume), isMountPoint });
+
+  if (stats.isBlockDevice()) return accept(datasetOfDevice(path));
+  if (mount !== undefined && mount.type !== "zfs") return accept(datasetOfDevice(mount.source));
+  if (fileSystemAt(path) !== "zfs") return accept(undefined);
+  if (mount === undefined) return refuse(inside(volume, surrounding(path, mounts)));
+  if (mount.source.includes("@")) return refuse(notWhole(volume, `it is the snapshot ${quote(mount.source)}`));
+  return mount.root === "/" ? accept(mount.source) : refuse(inside(volume, mount));
+}
+
+/** The dataset that a rollback of it left unmounted; or that only the properties of datasets name the path. */
+async function unmountedAt(path: string, zfs: ZfsCommand): Promise<string | BtmError | undefined> {
+  const columns = ["name", "guid", "mountpoint", PROPERTY.journal];
+  const action = `look for the dataset of ${quote(path)}`;
+  const text = await zfs.read(["list", "-Hp", "-t", "filesystem", "-o", columns.join(",")], { action });
+  const rows = parseRows(text);
+  const left = rows.find((row) => {
+    const journal = parseJournal(row.value(3));
+    return journal?.mountPoint === path && journal.dataset === row.value(1);
+  });
+  if (left !== undefined) return left.name;
+  const belong = rows.filter((row) => row.value(2) === path).map((row) => quote(row.name));
+  if (belong.length === 0) return undefined;
+  // Its snapshots would hold something else than what is written there now.
+  const what = `nothing is mounted there, where ${belong.join(" and ")} belong${belong.length === 1 ? "s" : ""}`;
+  return new BtmError("NOT_A_DATASET", `Cannot use the volume ${quote(path)}: ${what}`, {
+    hint: "Mount it with zfs mount DATASET, or give the dataset by its name",
+  });
+}
+
+function notZfs(volume: string): BtmError {
+  return new BtmError("NOT_ZFS", `Cannot use the volume ${quote(volume)}: it is not on ZFS`, {
+    hint: "Give the name of a dataset, for example zroot/data: zfs list shows them",
+  });
 }
 
 function inside(volume: string, mount: Mount | undefined): BtmError {
@@ -64,27 +101,7 @@ function surrounding(path: string, mounts: readonly Mount[]): Mount | undefined 
   return around.toSorted((a, b) => a.mountPoint.length - b.mountPoint.length).at(-1);
 }
 
-/** The dataset that belongs at a path and is not mounted; a rollback that was killed leaves it so. */
-export async function unmountedAt(path: string, zfs: ZfsCommand): Promise<string | undefined> {
-  const columns = ["name", "guid", "mountpoint", PROPERTY.journal];
-  const action = `look for the dataset of ${quote(path)}`;
-  const text = await zfs.read(["list", "-Hp", "-t", "filesystem", "-o", columns.join(",")], { action });
-  return parseRows(text).find((row) => {
-    const journal = parseJournal(row.value(3));
-    return row.value(2) === path || (journal?.mountPoint === path && journal.dataset === row.value(1));
-  })?.name;
-}
-
-function statIfAny(volume: string): BigIntStats | undefined {
-  try {
-    return statVolume(volume);
-  } catch (error) {
-    if (error instanceof BtmError && error.code === "VOLUME_MISSING") return undefined;
-    throw error;
-  }
-}
-
-function statVolume(volume: string): BigIntStats {
+function statVolume(volume: string): BigIntStats | BtmError {
   const fail = (code: BtmErrorCode, what: string, hint: string, cause: unknown): BtmError =>
     new BtmError(code, `Cannot use the volume ${quote(volume)}: ${what}`, { hint, cause });
   try {
@@ -92,8 +109,8 @@ function statVolume(volume: string): BigIntStats {
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : undefined;
     if (code === "EACCES" || code === "EPERM") {
-      throw fail("PERMISSION_DENIED", "it may not be looked at", "Run it as root", error);
+      return fail("PERMISSION_DENIED", "it may not be looked at", "Run it as root", error);
     }
-    throw fail("VOLUME_MISSING", "it does not exist", "Check the path; zfs list shows the datasets", error);
+    return fail("VOLUME_MISSING", "it does not exist", "Check the path; zfs list shows the datasets", error);
   }
 }

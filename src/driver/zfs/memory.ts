@@ -1,3 +1,4 @@
+import { fileSystemId } from "../../sys/libc.ts";
 import type { Snapshot } from "../driver.ts";
 import type { Listing } from "./listing.ts";
 import type { Place } from "./place.ts";
@@ -6,20 +7,20 @@ import type { Place } from "./place.ts";
  * What was last seen of a dataset, so that a due snapshot costs one command and not two. It serves to decide whether a
  * height is due, no more: others' changes are not in it.
  *
- * It holds for one mount: after a rollback, and for another dataset of that name, the mount is another. Of what is not
- * mounted nothing is remembered.
+ * It holds for the dataset that is mounted, by the identity of its file system: another one of that name has another. (The
+ * number of a mount is none: the kernel gives it again.) Of what is not mounted nothing is remembered.
  */
 export class Memory {
   #listing: Listing | undefined;
-  #of = "";
+  #of: string | undefined;
 
   recall(place: Place): Listing | undefined {
-    return this.#of === keyOf(place) ? this.#listing : undefined;
+    return this.#of !== undefined && this.#of === keyOf(place) ? this.#listing : undefined;
   }
 
   learn(place: Place, listing: Listing): void {
     this.#of = keyOf(place);
-    this.#listing = place.mount === undefined ? undefined : listing;
+    this.#listing = listing;
   }
 
   /** Adds one that was just taken; its guid is not known, and nobody who destroys goes by memory. */
@@ -35,6 +36,12 @@ export class Memory {
   }
 }
 
-function keyOf({ dataset, mount }: Place): string {
-  return `${String(mount?.id)} ${dataset}`;
+function keyOf({ dataset, mount }: Place): string | undefined {
+  if (mount === undefined) return undefined;
+  try {
+    return `${String(fileSystemId(mount.mountPoint))} ${dataset}`;
+  } catch {
+    // Unmounted meanwhile.
+    return undefined;
+  }
 }

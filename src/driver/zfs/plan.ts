@@ -108,7 +108,7 @@ function asOurs(entry: Entry, own: Entry, place: Place): Snapshot[] {
       path: snapshotPath(place, height),
       createdAt: entry.createdAt,
       mark,
-      pinned: entry.pin === String(height) && own.pin === undefined,
+      pinned: entry.pin === String(height),
       uuid: entry.guid,
     },
   ];

@@ -47,7 +47,7 @@ export function zfsDriver(deps: DriverDeps): Driver {
 
 class ZfsVolume implements Volume {
   readonly name: string;
-  readonly #place: Place;
+  #place: Place;
   readonly #zfs: ZfsCommand;
   readonly #memory: Memory;
   readonly #deps: DriverDeps;
@@ -85,8 +85,9 @@ class ZfsVolume implements Volume {
     } catch (error) {
       throw explainDevice(`lock the volume ${quote(this.name)}`, error);
     }
-    // A rollback mounts it anew.
-    return placeOf(this.name).mount?.id === this.#place.mount?.id;
+    // Another btm may have mounted it anew meanwhile; nothing of it is held open here, so that is all there is to renew.
+    this.#place = placeOf(this.name);
+    return true;
   }
 
   #withDevice<T>(work: () => T): T {
