@@ -1,4 +1,5 @@
 import { accessSync, constants, existsSync, readFileSync } from "node:fs";
+import { basename } from "node:path";
 
 import { BtmError } from "../../errors.ts";
 import { CommandTimeout, type Ended, runCommand } from "../../sys/spawn.ts";
@@ -55,18 +56,38 @@ export class ZfsCommand {
     throw explainFailure(action, args, ended);
   }
 
-  async #run(args: readonly string[], { action, input, lock }: CallOptions, timeoutMs: number): Promise<Ended> {
+  async #run(args: readonly string[], options: CallOptions, timeoutMs: number): Promise<Ended> {
+    const { action } = options;
     this.#file ??= findCommand(this.#given, action);
     try {
-      const options = { timeoutMs: this.#timeoutMs ?? timeoutMs, holds: lock };
-      return await runCommand(this.#file, args, input === undefined ? options : { ...options, input });
+      return await this.#limited(this.#file, args, options, timeoutMs);
     } catch (error) {
-      if (error instanceof CommandTimeout) throw timedOut(action, `zfs ${args[0] ?? ""}`, error);
+      if (error instanceof BtmError) throw error;
       const why = error instanceof Error ? error.message : String(error);
       throw new BtmError("ZFS_UNAVAILABLE", `Cannot ${action}: the zfs command does not start: ${escapeText(why)}`, {
         hint: "Install OpenZFS 2.1 or newer (Debian: zfsutils-linux)",
         cause: error,
       });
+    }
+  }
+
+  /** Runs mount(8) or umount(8) under the same rules; how it ended. */
+  runOther(file: "/bin/mount" | "/bin/umount", args: readonly string[], options: CallOptions): Promise<Ended> {
+    return this.#limited(file, args, options, CHANGE_MS);
+  }
+
+  async #limited(
+    file: string,
+    args: readonly string[],
+    { action, input, lock }: CallOptions,
+    timeoutMs: number,
+  ): Promise<Ended> {
+    try {
+      const options = { timeoutMs: this.#timeoutMs ?? timeoutMs, holds: lock };
+      return await runCommand(file, args, input === undefined ? options : { ...options, input });
+    } catch (error) {
+      if (!(error instanceof CommandTimeout)) throw error;
+      throw timedOut(action, `${basename(file)} ${args[0] ?? ""}`, error);
     }
   }
 }

@@ -18,13 +18,13 @@ const DELEGATE =
 const PATTERNS: readonly Pattern[] = [
   {
     code: "VOLUME_MISSING",
-    text: /^cannot open '[^']+': dataset does not exist$/m,
+    text: /^cannot open '[^']+': (dataset does not exist|no such pool)$/m,
     what: "the dataset does not exist",
     hint: "zfs list shows what there is; is its pool imported?",
   },
   {
     code: "POOL_SUSPENDED",
-    text: /^cannot open '[^']+': pool I\/O is currently suspended$/m,
+    text: /^(cannot open '[^']+'|Channel program execution failed): pool I\/O is currently suspended$/m,
     what: "its pool is suspended after failures of its disks",
     hint: "zpool status says which; when they are back, zpool clear POOL",
   },
@@ -42,19 +42,19 @@ const PATTERNS: readonly Pattern[] = [
   },
   {
     code: "READ_ONLY",
-    text: /^cannot [a-z0-9:_. -]+( for)?( '[^']+')?\s?: pool is read-only$/m,
+    text: /^(cannot [a-z0-9:_. -]+( for)?( '[^']+')?\s?|Channel program execution failed): pool is read-only$/m,
     what: "its pool is imported read-only",
     hint: "Export it and import it without readonly=on",
   },
   {
     code: "BLOCKED",
-    text: /^cannot mount '[^']+': encryption key not loaded$/m,
+    text: /^(cannot mount '[^']+'|zfs_mount_at\(\) failed): encryption key not loaded$/m,
     what: "its encryption key is not loaded",
     hint: "zfs load-key DATASET, then run the command again",
   },
   {
     code: "ZFS_UNAVAILABLE",
-    text: /^The ZFS modules (are not|cannot be auto-)loaded\.$/m,
+    text: /^(The ZFS modules are not loaded\.|\/dev\/zfs and \/proc\/self\/mounts are required\.)$/m,
     what: "the ZFS kernel module is not loaded",
     hint: "modprobe zfs",
   },
@@ -67,13 +67,37 @@ export function saysExists(stderr: string, snapshot: string): boolean {
 
 /** What a command that failed means to the user. `action` completes "Cannot ...". */
 export function explainFailure(action: string, args: readonly string[], { status, stderr }: Ended): BtmError {
-  const details = { command: ["zfs", ...args].slice(0, 8), status, stderr: stderr.slice(0, 4000) };
+  const details = { command: ["zfs", ...args].slice(0, 8), status, stderr: stderr.slice(0, 64 * 1024) };
+  return (
+    knownFailure(action, stderr, details) ?? unknownFailure(action, `zfs ${args[0] ?? ""}`, { status, stderr }, details)
+  );
+}
+
+/** The same of mount(8) and umount(8). */
+export function explainMount(
+  action: string,
+  command: "mount" | "umount",
+  ended: Pick<Ended, "status" | "stderr">,
+): BtmError {
+  const details = { command: [command], status: ended.status, stderr: ended.stderr.slice(0, 64 * 1024) };
+  return knownFailure(action, ended.stderr, details) ?? unknownFailure(action, command, ended, details);
+}
+
+type Details = Readonly<Record<string, unknown>>;
+
+function knownFailure(action: string, stderr: string, details: Details): BtmError | undefined {
   const known = PATTERNS.find((pattern) => pattern.text.test(stderr));
-  if (known !== undefined) {
-    return new BtmError(known.code, `Cannot ${action}: ${known.what}`, { hint: known.hint, details });
-  }
+  return known && new BtmError(known.code, `Cannot ${action}: ${known.what}`, { hint: known.hint, details });
+}
+
+function unknownFailure(
+  action: string,
+  command: string,
+  { status, stderr }: Pick<Ended, "status" | "stderr">,
+  details: Details,
+): BtmError {
   const said = stderr.trim() === "" ? `nothing, with status ${String(status)}` : quote(stderr.trim().slice(0, 1000));
-  return new BtmError("SYSTEM_ERROR", `Cannot ${action}: zfs ${escapeText(args[0] ?? "")} said ${said}`, {
+  return new BtmError("SYSTEM_ERROR", `Cannot ${action}: ${escapeText(command)} said ${said}`, {
     hint: "This is not a failure that btm knows: please report it with this message",
     details,
   });

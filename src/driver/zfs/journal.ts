@@ -15,8 +15,11 @@ export interface Journal {
   readonly mountPoint: string;
   /** The options of the mount, as mountinfo has them. */
   readonly options: readonly string[];
-  /** Whether it was mounted where its mountpoint property says, so that `zfs mount` does it. */
-  readonly managed: boolean;
+  /**
+   * How it was mounted: where its mountpoint property says, so that `zfs mount` does it; by mount(8), the property being
+   * "legacy"; or by mount(8) elsewhere than the property says.
+   */
+  readonly way: "property" | "legacy" | "elsewhere";
   readonly done: boolean;
 }
 
@@ -26,7 +29,7 @@ const schema = v.object({
   height: v.pipe(v.string(), v.regex(/^\d{1,20}$/)),
   mountPoint: v.pipe(v.string(), v.startsWith("/")),
   options: v.array(v.string()),
-  managed: v.boolean(),
+  way: v.picklist(["property", "legacy", "elsewhere"]),
   done: v.boolean(),
 });
 

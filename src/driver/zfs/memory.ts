@@ -9,6 +9,9 @@ import type { Place } from "./place.ts";
  *
  * It holds for the dataset that is mounted, by the identity of its file system: another one of that name has another. (The
  * number of a mount is none: the kernel gives it again.) Of what is not mounted nothing is remembered.
+ *
+ * A journal that another process has written is seen with the next look only. It matters when the volume is not mounted,
+ * and then nothing is remembered.
  */
 export class Memory {
   #listing: Listing | undefined;

@@ -1,14 +1,9 @@
-import { readdirSync } from "node:fs";
-
 import { BtmError } from "../../errors.ts";
-import { isErrno, unmount } from "../../sys/libc.ts";
-import type { Mount } from "../../sys/mounts.ts";
 import { quote } from "../../text.ts";
 import type { RollbackPlan } from "../driver.ts";
-import { mountedBlockers } from "./blockers.ts";
 import type { ZfsCommand } from "./command.ts";
 import type { Journal } from "./journal.ts";
-import { lookAround, mountAgain } from "./mount.ts";
+import { lookAround, mountAgain, unmountVolume } from "./mount.ts";
 import { PROPERTY } from "./names.ts";
 import { type Place, placeOf } from "./place.ts";
 import { type Expected, runRollback } from "./rollback-program.ts";
@@ -35,7 +30,7 @@ export async function rollback(work: Work, plan: RollbackPlan, guid: string): Pr
   const { dataset, mount } = place;
   const action = `roll back ${quote(dataset)} to ${String(plan.target.height)}`;
   mustBeRoot(action);
-  const { bookmarks, isManaged } = await lookAround(zfs, place, action);
+  const { bookmarks, way } = await lookAround(zfs, place, action);
   const doomed = plan.discarded.filter((foreign) => foreign.kind === "bookmark");
   const switchOver = async (journal: Journal | undefined): Promise<void> => {
     const expected: Expected = {
@@ -63,12 +58,12 @@ export async function rollback(work: Work, plan: RollbackPlan, guid: string): Pr
     height: String(plan.target.height),
     mountPoint: mount.mountPoint,
     options: mount.options,
-    managed: isManaged,
+    way,
     done: false,
   };
   await writeJournal(work, journal, action);
   try {
-    await unmountVolume(work, mount, action);
+    await step("unmount", () => unmountVolume(zfs, place, mount.mountPoint, { action, lock }));
     await switchOver(journal);
   } catch (error) {
     // The first failure is the one to tell; what cannot be undone now is left to the next recovery.
@@ -79,14 +74,11 @@ export async function rollback(work: Work, plan: RollbackPlan, guid: string): Pr
     return await restore(work, journal, action);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw new BtmError(
-      "PARTLY_DONE",
-      `${quote(dataset)} is rolled back to ${journal.height}, but not mounted: ${why}`,
-      {
-        hint: "Mend what the message says; the next btm command that changes the volume mounts it",
-        cause: error,
-      },
-    );
+    const what = `${quote(dataset)} is rolled back to ${journal.height}, but something remains to be done`;
+    throw new BtmError("PARTLY_DONE", `${what}, which the next btm command that changes it does: ${why}`, {
+      hint: "Mend what the message says, run such a command, and look at the volume before the node is started",
+      cause: error,
+    });
   }
 }
 
@@ -109,20 +101,10 @@ export async function recover(work: Work, journal: Journal): Promise<string[]> {
 /** Mounts the volume where it was, unless it is, and forgets the journal. */
 async function restore({ place, zfs, lock, step }: Work, journal: Journal, action: string): Promise<string[]> {
   const { dataset } = place;
-  const warnings: string[] = [];
-  if (placeOf(dataset).mount === undefined) {
-    if (!isEmpty(journal.mountPoint)) {
-      warnings.push(
-        `${quote(journal.mountPoint)} is not empty: what was written there without the volume is hidden now`,
-      );
-    }
-    await step("mount", () => mountAgain(zfs, dataset, journal, { action, lock }));
-    const options = placeOf(dataset).mount?.options ?? [];
-    if ([...options].sort().join() !== [...journal.options].sort().join()) {
-      warnings.push(`it is mounted with ${options.join()}, and was with ${journal.options.join()}`);
-    }
-  }
-  await step("clear journal", () => zfs.change(["inherit", PROPERTY.journal, dataset], { action, lock }));
+  const isMounted = placeOf(dataset).mount !== undefined;
+  const call = { action, lock };
+  const warnings = isMounted ? [] : await step("mount", () => mountAgain(zfs, dataset, journal, call));
+  await step("clear journal", () => zfs.change(["inherit", PROPERTY.journal, dataset], call));
   return warnings;
 }
 
@@ -131,34 +113,10 @@ async function writeJournal({ place, zfs, lock, step }: Work, journal: Journal, 
   await step("write journal", () => zfs.change(["set", value, place.dataset], { action, lock }));
 }
 
-async function unmountVolume({ place, step }: Work, mount: Mount, action: string): Promise<void> {
-  try {
-    await step("unmount", () => unmount(mount.mountPoint, 0));
-  } catch (error) {
-    if (!isErrno(error, "EBUSY")) throw error;
-    const users = await mountedBlockers(place, undefined);
-    const who = users.length === 0 ? "something that cannot be seen from here" : users.map((u) => u.message).join("; ");
-    throw new BtmError("BLOCKED", `Cannot ${action}: it is in use: ${who}`, {
-      hint: "Stop the node, then run the command again",
-      cause: error,
-      details: { blockers: users },
-    });
-  }
-}
-
 /** Mounting needs it on Linux whatever zfs allow says (zfs-allow(8)), and so does a channel program. */
 function mustBeRoot(action: string): void {
   if (process.geteuid?.() === 0) return;
   throw new BtmError("PERMISSION_DENIED", `Cannot ${action}: only root may unmount and mount it`, {
     hint: "Run it as root",
   });
-}
-
-function isEmpty(folder: string): boolean {
-  try {
-    return readdirSync(folder).length === 0;
-  } catch {
-    // No such folder: zfs mount makes it.
-    return true;
-  }
 }

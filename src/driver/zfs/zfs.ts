@@ -1,6 +1,7 @@
 import { BtmError } from "../../errors.ts";
 import type { Height } from "../../height.ts";
 import { quote } from "../../text.ts";
+import { checkVolumeName } from "../../volume-name.ts";
 import type {
   Blocker,
   DestroyOutcome,
@@ -41,7 +42,8 @@ export function zfsDriver(deps: DriverDeps): Driver {
       includesChildren: false,
       memoryIsCurrent: false,
     },
-    open: async (volume) => new ZfsVolume(placeOf(await datasetOf(volume, zfs)), zfs, memory, deps),
+    // A name that was found by a path must leave room for a height as well.
+    open: async (volume) => new ZfsVolume(placeOf(checkVolumeName(await datasetOf(volume, zfs))), zfs, memory, deps),
   };
 }
 
