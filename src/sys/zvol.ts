@@ -24,17 +24,26 @@ export function datasetOfDevice(path: string): string | undefined {
   }
 }
 
-/** The block device of a zvol, "/dev/zd16"; undefined when the dataset is none, or hides its device (volmode). */
-export function deviceOfDataset(dataset: string): string | undefined {
-  const names = readdirSync("/sys/block").filter((name) => /^zd\d+$/.test(name));
-  const found = names.find((name) => datasetOfDevice(`/dev/${name}`) === dataset);
-  return found === undefined ? undefined : `/dev/${found}`;
+/** The block devices of zvols, and of their snapshots where snapdev shows these, and the partitions of each. */
+export function devicesOf(wanted: (dataset: string) => boolean): string[] {
+  const names = readdirSync("/sys/block").filter((name) => {
+    const dataset = /^zd\d+$/.test(name) ? datasetOfDevice(`/dev/${name}`) : undefined;
+    return dataset !== undefined && wanted(dataset);
+  });
+  return names.flatMap((name) => {
+    const partitions = entriesOf(`/sys/block/${name}`).filter((entry) => entry.startsWith(`${name}p`));
+    return [name, ...partitions].map((device) => `/dev/${device}`);
+  });
 }
 
 /** What the kernel has put on a block device: dm-crypt, LVM, RAID, by their names. */
 export function holdersOf(device: string): string[] {
+  return entriesOf(`/sys/class/block/${device.slice("/dev/".length)}/holders`);
+}
+
+function entriesOf(folder: string): string[] {
   try {
-    return readdirSync(`/sys/block/${device.slice("/dev/".length)}/holders`);
+    return readdirSync(folder);
   } catch {
     // Gone meanwhile.
     return [];

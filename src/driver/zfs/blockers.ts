@@ -38,7 +38,7 @@ export async function mountedBlockers(place: Place, signal: AbortSignal | undefi
   const processes = uses.filter(({ pid }, i) => uses.findIndex((use) => use.pid === pid) === i);
   return [
     ...processes.map(processBlocker),
-    ...loopBlockers(mount),
+    ...loopBlockers((file) => isInside(file, mount.mountPoint)),
     ...mounts.filter((other) => isOnTop(other, mount)).map(mountedInside),
     ...otherMounts(place),
   ];
@@ -57,25 +57,27 @@ export function snapshotMountBlockers(place: Place, names: ReadonlySet<string>):
     }));
 }
 
-/** What has the block device of a zvol in use: mounts, swap, what is stacked on it, processes. */
+/** What has a block device of a zvol in use: mounts, swap, what is stacked on it, processes. */
 export async function deviceBlockers(device: string, mounts: readonly Mount[]): Promise<Blocker[]> {
-  const uses = await processesWithDevice(device);
-  const isOnDevice = ({ source }: Mount): boolean => source === device;
+  const stacked = (by: string, hint: string): Blocker => ({
+    kind: "block-device",
+    message: `its device ${device} is in use by ${quote(by)}`,
+    hint,
+  });
   return [
-    ...mounts.filter(isOnDevice).map((mount): Blocker => ({
-      kind: "mount",
-      message: `the file system on it (${device}) is mounted at ${quote(mount.mountPoint)}`,
-      hint: `Stop the node and unmount it first; mount it again afterwards`,
-    })),
-    ...holdersOf(device).map((holder): Blocker => ({
-      kind: "block-device",
-      message: `its device ${device} is in use by ${quote(`/dev/${holder}`)}`,
-      hint: "Take that down first: cryptsetup close, vgchange -an, mdadm --stop or dmsetup remove",
-    })),
-    ...(isSwap(device)
-      ? [{ kind: "block-device", message: `its device ${device} is in use for swapping`, hint: "swapoff it" } as const]
-      : []),
-    ...uses.map(processBlocker),
+    ...mounts
+      .filter(({ source }) => source === device)
+      .map((mount): Blocker => ({
+        kind: "mount",
+        message: `the file system on it (${device}) is mounted at ${quote(mount.mountPoint)}`,
+        hint: "Stop the node and unmount it first; mount it again afterwards",
+      })),
+    ...holdersOf(device).map((holder) =>
+      stacked(`/dev/${holder}`, "Take that down first: cryptsetup close, vgchange -an, mdadm --stop or dmsetup remove"),
+    ),
+    ...(isSwap(device) ? [stacked("swap", "swapoff it first")] : []),
+    ...loopBlockers((file) => file === device),
+    ...(await processesWithDevice(device)).map(processBlocker),
   ];
 }
 
@@ -91,12 +93,12 @@ function usesOf(mount: Mount, signal: AbortSignal | undefined): Promise<ProcessU
   return processesOn(device, { ownExcept: -1n, fileSystem: mount.device, signal });
 }
 
-function loopBlockers({ mountPoint }: Mount): Blocker[] {
+function loopBlockers(isOurs: (file: string) => boolean): Blocker[] {
   return readLoopDevices()
-    .filter(({ file }) => isInside(file, mountPoint))
+    .filter(({ file }) => isOurs(file))
     .map(({ device, file }) => ({
       kind: "loop-device",
-      message: `${device} shows the file ${quote(file)} in it`,
+      message: `${device} shows ${quote(file)}`,
       hint: "Detach it first: losetup --detach",
     }));
 }

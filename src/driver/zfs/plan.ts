@@ -1,5 +1,5 @@
 import { BtmError } from "../../errors.ts";
-import { deviceOfDataset } from "../../sys/zvol.ts";
+import { devicesOf } from "../../sys/zvol.ts";
 import { escapeText, quote } from "../../text.ts";
 import type { Blocker, Foreign, RollbackChoices, RollbackPlan, Snapshot } from "../driver.ts";
 import { heightInName } from "../snapshot-name.ts";
@@ -62,7 +62,9 @@ export async function planRollback(
     ...snapshots.flatMap(cloneBlockers),
     ...quotaBlockers(own, goal),
     ...snapshotMountBlockers(place, new Set(snapshots.map((entry) => entry.name))),
-    ...(await useBlockers(place, own, signal)),
+    ...(own.type === "volume"
+      ? await zvolBlockers(place, new Set([dataset, ...snapshots.map((entry) => entry.name)]))
+      : await mountedBlockers(place, signal)),
   ];
   return {
     target,
@@ -185,10 +187,10 @@ function quotaBlockers(own: Entry, goal: Entry): Blocker[] {
   ];
 }
 
-async function useBlockers(place: Place, own: Entry, signal: AbortSignal | undefined): Promise<Blocker[]> {
-  if (own.type !== "volume") return mountedBlockers(place, signal);
-  const device = deviceOfDataset(place.dataset);
-  return device === undefined ? [] : deviceBlockers(device, place.mounts);
+/** @param names the zvol, and the snapshots that would be destroyed: these may have devices as well (snapdev) */
+async function zvolBlockers({ mounts }: Place, names: ReadonlySet<string>): Promise<Blocker[]> {
+  const devices = devicesOf((name) => names.has(name));
+  return (await Promise.all(devices.map((device) => deviceBlockers(device, mounts)))).flat();
 }
 
 function replaced(target: Snapshot): BtmError {

@@ -4,7 +4,7 @@ import { BtmError } from "../../errors.ts";
 import { close, isErrno, openDirectoryAt, AT_FDCWD, syncAll, syncFileSystem } from "../../sys/libc.ts";
 import { CommandTimeout } from "../../sys/spawn.ts";
 import { within } from "../../sys/within.ts";
-import { deviceOfDataset } from "../../sys/zvol.ts";
+import { devicesOf } from "../../sys/zvol.ts";
 import { timedOut } from "./command.ts";
 import type { Place } from "./place.ts";
 
@@ -25,9 +25,8 @@ export async function writeOut(place: Place, action: string, timeoutMs: number):
 
 function mountPointsOf({ dataset, mount, mounts }: Place): string[] {
   if (mount !== undefined) return [mount.mountPoint];
-  const device = deviceOfDataset(dataset);
-  if (device === undefined) return [];
-  return mounts.filter((candidate) => candidate.source === device).map((candidate) => candidate.mountPoint);
+  const devices = devicesOf((name) => name === dataset);
+  return mounts.filter(({ source }) => devices.includes(source)).map(({ mountPoint }) => mountPoint);
 }
 
 async function syncMounts(mountPoints: readonly string[]): Promise<true> {
