@@ -57,10 +57,10 @@ export function isSwap(device: string): boolean {
     .some((line) => line.startsWith(`${device} `));
 }
 
-/** The kernel's name of a zvol's device, "zd16", also of a link to it such as /dev/zvol/zroot/data. */
+/** The kernel's name of a zvol's device, "zd16", also of a partition of it, or a link such as /dev/zvol/zroot/data. */
 function zvolName(path: string): string | undefined {
   try {
-    return /^\/dev\/(zd\d+)$/.exec(realpathSync(path))?.[1];
+    return /^\/dev\/(zd\d+)(p\d+)?$/.exec(realpathSync(path))?.[1];
   } catch {
     // No file: a mount's source may be any text.
     return undefined;
