@@ -2,6 +2,7 @@ import { readLoopDevices, type Mount } from "../../sys/mounts.ts";
 import { processesOn, processesWithDevice, type ProcessUse } from "../../sys/processes.ts";
 import { holdersOf, isSwap } from "../../sys/zvol.ts";
 import { statSync } from "node:fs";
+import { join } from "node:path";
 
 import { quote } from "../../text.ts";
 import type { Blocker } from "../driver.ts";
@@ -103,9 +104,11 @@ function loopBlockers(isOurs: (file: string) => boolean): Blocker[] {
     }));
 }
 
-/** Other datasets are named as children, and the kernel takes its own mounts of snapshots away. */
+/** Other datasets are named as children; the kernel's own mounts of snapshots, below .zfs, it takes away by itself. */
 function isOnTop(other: Mount, mount: Mount): boolean {
-  return isInside(other.mountPoint, mount.mountPoint) && other.type !== "zfs";
+  if (!isInside(other.mountPoint, mount.mountPoint)) return false;
+  if (other.type !== "zfs") return true;
+  return other.source.includes("@") && !isInside(other.mountPoint, join(mount.mountPoint, ".zfs"));
 }
 
 function mountedInside(mount: Mount): Blocker {

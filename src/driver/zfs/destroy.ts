@@ -1,5 +1,5 @@
 import { BtmError, throwIfAborted } from "../../errors.ts";
-import { escapeText, quote } from "../../text.ts";
+import { quote } from "../../text.ts";
 import type { DestroyOutcome, Snapshot } from "../driver.ts";
 import type { ZfsCommand } from "./command.ts";
 import { explainFailure } from "./failure.ts";
@@ -104,11 +104,11 @@ function obstacleIn(name: string, references: string | undefined, clones: string
   const cannot = `Cannot destroy the snapshot ${quote(name)}`;
   if (clones !== undefined && clones !== "") {
     return new BtmError("BLOCKED", `${cannot}: ${quote(clones)} is a clone of it`, {
-      hint: `Destroy the clone, or make it stand alone: zfs promote ${escapeText(clones.split(",")[0] ?? "")}`,
+      hint: `Destroy the clone, or make it stand alone: zfs promote ${quote(clones.split(",")[0] ?? "")}`,
     });
   }
   if (references === undefined || references === "0") return undefined;
   return new BtmError("BLOCKED", `${cannot}: it is held`, {
-    hint: `zfs holds ${escapeText(name)} shows by what; zfs release TAG SNAPSHOT lets it go`,
+    hint: `zfs holds ${quote(name)} shows by what; zfs release TAG SNAPSHOT lets it go`,
   });
 }

@@ -1,6 +1,6 @@
 import { BtmError } from "../../errors.ts";
 import { devicesOf } from "../../sys/zvol.ts";
-import { escapeText, quote } from "../../text.ts";
+import { quote } from "../../text.ts";
 import type { Blocker, Foreign, RollbackChoices, RollbackPlan, Snapshot } from "../driver.ts";
 import { heightInName } from "../snapshot-name.ts";
 import { childBlockers, deviceBlockers, mountedBlockers, snapshotMountBlockers } from "./blockers.ts";
@@ -162,7 +162,7 @@ async function holdBlockers(zfs: ZfsCommand, snapshots: readonly Entry[], action
     return {
       kind: "hold",
       message: `the snapshot ${quote(name)}, which would be destroyed, is held: ${tags.map(quote).join(", ")}`,
-      hint: `zfs release ${escapeText(tags[0] ?? "TAG")} ${escapeText(name)} lets it go`,
+      hint: `zfs release ${quote(tags[0] ?? "TAG")} ${quote(name)} lets it go`,
     };
   });
 }
@@ -171,7 +171,7 @@ function cloneBlockers({ name, clones }: Entry): Blocker[] {
   return clones.map((clone) => ({
     kind: "clone",
     message: `the dataset ${quote(clone)} is a clone of the snapshot ${quote(name)}, which would be destroyed`,
-    hint: `Destroy it, or make it stand alone: zfs promote ${escapeText(clone)}`,
+    hint: `Destroy it, or make it stand alone: zfs promote ${quote(clone)}`,
   }));
 }
 
@@ -182,7 +182,7 @@ function quotaBlockers(own: Entry, goal: Entry): Blocker[] {
     {
       kind: "quota",
       message: `the snapshot refers to ${String(goal.referenced)} bytes, more than the refquota of ${String(own.refquota)}`,
-      hint: `Raise it first: zfs set refquota=${String(goal.referenced)} ${escapeText(own.name)}, or more`,
+      hint: `Raise it first: zfs set refquota=${String(goal.referenced)} ${quote(own.name)}, or more`,
     },
   ];
 }
