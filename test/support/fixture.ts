@@ -6,6 +6,8 @@ import { fileURLToPath } from "node:url";
 export interface FixtureOptions extends Pick<SpawnOptions, "cwd" | "uid" | "gid"> {
   /** A command that starts it. */
   readonly through?: readonly string[];
+  /** A bundle of it to run instead (bundle-fixture.ts). */
+  readonly bundle?: string | undefined;
 }
 
 const running = new Set<Fixture>();
@@ -13,6 +15,11 @@ const running = new Set<Fixture>();
 /** Ends what a failed test has left running: it may have files open on what is taken down next. */
 export async function killFixtures(): Promise<void> {
   await Promise.all([...running].map((fixture) => fixture.kill()));
+}
+
+/** Where a program of test/support/fixtures is. */
+export function fileOf(name: string): string {
+  return fileURLToPath(new URL(`fixtures/${name}.ts`, import.meta.url));
 }
 
 /** A program of test/support/fixtures in a process of its own. It ends when its standard input does. */
@@ -23,9 +30,8 @@ export class Fixture {
   #stderr = "";
 
   constructor(name: string, argument: unknown, options: FixtureOptions = {}) {
-    const { through = [], ...rest } = options;
-    const file = fileURLToPath(new URL(`fixtures/${name}.ts`, import.meta.url));
-    const [command, ...args] = [...through, process.execPath, file, JSON.stringify(argument)];
+    const { through = [], bundle, ...rest } = options;
+    const [command, ...args] = [...through, process.execPath, bundle ?? fileOf(name), JSON.stringify(argument)];
     this.child = spawn(command, args, { ...rest, stdio: "pipe" });
     running.add(this);
     this.child.on("exit", () => running.delete(this));

@@ -12,15 +12,20 @@ export interface Outcome {
 /** Runs operations, each in a process of its own that may be killed; the next one starts while this one works. */
 export class Operators {
   readonly #through: readonly string[];
+  readonly #bundle: string | undefined;
   #next: Fixture | undefined;
 
-  /** @param through a command that starts each */
-  constructor(through: readonly string[] = []) {
+  /**
+   * @param through a command that starts each
+   * @param bundle of the fixture, to start instead
+   */
+  constructor(through: readonly string[] = [], bundle?: string) {
     this.#through = through;
+    this.#bundle = bundle;
   }
 
   async run(work: Work): Promise<Outcome> {
-    const fresh = (): Fixture => new Fixture("operate", null, { through: this.#through });
+    const fresh = (): Fixture => new Fixture("operate", null, { through: this.#through, bundle: this.#bundle });
     const operator = this.#next ?? fresh();
     this.#next = fresh();
     if ((await operator.next()) !== "warm") throw new TypeError("The operator has cold feet");
