@@ -9,7 +9,7 @@ const rollback = { group: ["**/rollback/*"], message: "rollback/ is above." };
 const sys = { group: ["**/sys/*"], message: "Only drivers touch the kernel." };
 const cfg = { group: ["**/cfg.ts"], message: "cfg.ts is above." };
 const builtin = { regex: "^node:", message: "This is pure: what varies is handed in." };
-// The one way to start a program, without a shell.
+// The one way to start a program, without a shell and without a fork.
 const spawn = { group: ["node:child_process", "child_process"], message: "Programs are started by src/sys/spawn.ts." };
 const koffi = { group: ["koffi"], message: "libc is called by src/sys/libc.ts." };
 
@@ -60,7 +60,6 @@ export default defineConfig(
   floor(["src/cfg.ts"], spawn, koffi, cli, btm, rollback, driver, sys),
   floor(["src/sys/**"], spawn, koffi, cli, btm, rollback, driver, cfg),
   floor(["src/sys/libc.ts"], spawn, cli, btm, rollback, driver, cfg),
-  floor(["src/sys/spawn.ts"], koffi, cli, btm, rollback, driver, cfg),
   floor(
     ["src/retention/**", "src/height.ts", "src/text.ts", "src/errors.ts"],
     builtin,

@@ -1,5 +1,5 @@
 /**
- * The one file that calls libc. Each function is declared once, with the header it comes from, and answers with the
+ * The file that calls libc, with libc-spawn.ts beside it. Each function is declared once, with the header it comes from, and answers with the
  * result or throws {@link SystemCallError}; buffers stand for structs, so that their layout is written where it is used.
  *
  * Loaded on demand (a driver imports it), so that `btm --version` or a library import on another platform needs no koffi.
@@ -34,22 +34,22 @@ export function isErrno(error: unknown, ...names: readonly string[]): error is S
 
 const libc = koffi.load(null);
 
-interface AsyncCallable {
+export interface AsyncCallable {
   (...args: unknown[]): number;
   async: (...args: unknown[]) => void;
 }
 
-function declare(prototype: string): AsyncCallable {
+export function declare(prototype: string): AsyncCallable {
   return libc.func(prototype);
 }
 
-function check(call: string, result: number): number {
+export function check(call: string, result: number): number {
   if (result < 0) throw new SystemCallError(call, koffi.errno());
   return result;
 }
 
 /** Runs the call on a worker thread, so that the event loop turns meanwhile. */
-function checkAsync(call: string, fn: AsyncCallable, ...args: readonly unknown[]): Promise<number> {
+export function checkAsync(call: string, fn: AsyncCallable, ...args: readonly unknown[]): Promise<number> {
   return new Promise((resolve, reject) => {
     fn.async(...args, (error: Error | null, result: number) => {
       // errno belongs to this callback: koffi restores it for its length only, after an await it is another call's.

@@ -51,8 +51,8 @@ it("ends one that takes too long, with all that it has started, even when it doe
 });
 
 it("says what does not start", async () => {
-  await expect(runCommand("/nowhere", [], { timeoutMs })).rejects.toMatchObject({ code: "ENOENT" });
-  await expect(runCommand("/etc", [], { timeoutMs })).rejects.toMatchObject({ code: "EACCES" });
+  await expect(runCommand("/nowhere", [], { timeoutMs })).rejects.toMatchObject({ errnoName: "ENOENT" });
+  await expect(runCommand("/etc", [], { timeoutMs })).rejects.toMatchObject({ errnoName: "EACCES" });
 });
 
 function commandLines(): string[] {

@@ -1,8 +1,8 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import type { Readable } from "node:stream";
+import { fstatSync, readSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
 
-import { within } from "./within.ts";
+import { close } from "./libc.ts";
+import { makeMemoryFile, reap, startProcess } from "./libc-spawn.ts";
 
 export interface CommandOptions {
   /** When it is ended if it has not ended by itself: SIGTERM, and SIGKILL two seconds later. */
@@ -34,64 +34,74 @@ export class CommandTimeout extends Error {
 }
 
 /**
- * The one place that starts programs: by absolute path, arguments as an array, never a shell, in a fixed environment. The
- * exit status is an answer, not an error.
- *
- * node:child_process itself, because what it lacks is what the libraries lack too: a process that waits inside the kernel,
- * as on a suspended pool, outlives SIGKILL and must not keep us waiting (measured besides: importing execa 10 takes 75 ms,
- * nano-spawn 18 ms, this 4 ms).
+ * The one place that starts programs: by absolute path, arguments as an array, never a shell, in a fixed environment and in
+ * a session of its own, for Ctrl-C is meant for us, who finish what is under way. The exit status is an answer, not an
+ * error. What it prints goes into files in memory, so that nothing waits for it: a process that waits inside the kernel, as
+ * on a pool that is suspended, outlives SIGKILL.
  *
  * @param file absolute
- * @throws CommandTimeout, or the error of spawn, with a code such as ENOENT
+ * @throws CommandTimeout; SystemCallError when it does not start
  */
 export async function runCommand(file: string, args: readonly string[], options: CommandOptions): Promise<Ended> {
-  const { timeoutMs, input, holds } = options;
-  const child = spawn(file, args, {
-    // Messages in English, and nothing of the caller's environment.
-    env: { LC_ALL: "C", PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
-    cwd: "/",
-    stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe", ...(holds === undefined ? [] : [holds])],
-    // In a session of its own: Ctrl-C is for us, who finish what is under way.
-    detached: true,
-  });
-  const exited = once(child, "exit");
-  const output = Promise.all([exited, textOf(child.stdout, MAX_OUTPUT), textOf(child.stderr, MAX_ERRORS)]);
-  // It may end without reading all: its status tells why.
-  child.stdin?.on("error", () => undefined).end(input);
-  const ended = await within(timeoutMs, output);
-  if (ended !== undefined) return { status: child.exitCode, stdout: ended[1], stderr: ended[2] };
-
-  // It may end years later, in whatever way.
-  output.catch(() => undefined);
-  const isGone = (await end(child, "SIGTERM", exited)) || (await end(child, "SIGKILL", exited));
-  child.stdout?.destroy();
-  child.stderr?.destroy();
-  child.unref();
-  throw new CommandTimeout(`no answer within ${String(timeoutMs / 1000)} s`, isGone ? undefined : child.pid);
-}
-
-/** Whether a signal to it and all that it has started ends it. */
-async function end(child: ChildProcess, signal: NodeJS.Signals, exited: Promise<unknown>): Promise<boolean> {
+  const { timeoutMs, input = "", holds } = options;
+  const [stdin, stdout, stderr] = [makeMemoryFile(input), makeMemoryFile(""), makeMemoryFile("")];
   try {
-    if (child.pid !== undefined) process.kill(-child.pid, signal);
-  } catch {
-    // Gone in this moment.
+    const descriptors = [stdin, stdout, stderr, ...(holds === undefined ? [] : [holds])];
+    const pid = await startProcess({ file, args, env: ENVIRONMENT, folder: "/", descriptors });
+    const ended = await endOf(pid, timeoutMs, () => fstatSync(stdout).size + fstatSync(stderr).size > MAX_OUTPUT);
+    if (ended !== undefined) return { status: ended.status, stdout: textOf(stdout), stderr: textOf(stderr) };
+    const isTooMuch = fstatSync(stdout).size + fstatSync(stderr).size > MAX_OUTPUT;
+    const isGone = (await end(pid, "SIGTERM")) || (await end(pid, "SIGKILL"));
+    if (!isGone) reapLater(pid);
+    if (isTooMuch) throw new Error(`it printed more than ${String(MAX_OUTPUT)} bytes`);
+    throw new CommandTimeout(`no answer within ${String(timeoutMs / 1000)} s`, isGone ? undefined : pid);
+  } finally {
+    for (const fd of [stdin, stdout, stderr]) close(fd);
   }
-  return (await within(GRACE_MS, exited)) !== undefined;
 }
 
+/** Messages in English, and nothing of the caller's environment. */
+const ENVIRONMENT = ["LC_ALL=C", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"];
 const GRACE_MS = 2000;
 /** 65,536 snapshots with their marks are some 12 MB. */
 const MAX_OUTPUT = 256 * 1024 * 1024;
-const MAX_ERRORS = 1024 * 1024;
 
-/** What a stream says, to the limit; the rest is read and dropped. */
-async function textOf(stream: Readable | null, limit: number): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of stream ?? []) {
-    length += (chunk as Buffer).length;
-    if (length <= limit) chunks.push(chunk as Buffer);
+/** Waits for a process: how it ended, undefined when it takes longer or must be ended. */
+async function endOf(pid: number, limitMs: number, mustEnd: () => boolean): Promise<ReturnType<typeof reap>> {
+  const start = performance.now();
+  for (;;) {
+    const ended = reap(pid);
+    if (ended !== undefined) return ended;
+    const elapsed = performance.now() - start;
+    if (elapsed >= limitMs || mustEnd()) return undefined;
+    // A twentieth of the time that has passed is lost at the most, beyond the first milliseconds.
+    await setTimeout(Math.min(Math.max(1, elapsed / 20), 50, limitMs - elapsed));
   }
-  return Buffer.concat(chunks).toString("utf8");
+}
+
+/** Whether a signal to it and all that it has started ends it. */
+async function end(pid: number, signal: NodeJS.Signals): Promise<boolean> {
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // Gone in this moment.
+  }
+  return (await endOf(pid, GRACE_MS, () => false)) !== undefined;
+}
+
+/** It may end hours later, and must not stay a zombie; nor must we stay for it. */
+function reapLater(pid: number): void {
+  const timer = setInterval(() => {
+    if (reap(pid) !== undefined) clearInterval(timer);
+  }, 1000);
+  timer.unref();
+}
+
+function textOf(fd: number): string {
+  const bytes = Buffer.alloc(fstatSync(fd).size);
+  let length = 0;
+  for (let read = -1; read !== 0 && length < bytes.length; length += read) {
+    read = readSync(fd, bytes, length, bytes.length - length, length);
+  }
+  return bytes.toString("utf8", 0, length);
 }

@@ -64,7 +64,7 @@ export class ZfsCommand {
     } catch (error) {
       if (error instanceof BtmError) throw error;
       const why = error instanceof Error ? error.message : String(error);
-      throw new BtmError("ZFS_UNAVAILABLE", `Cannot ${action}: the zfs command does not start: ${escapeText(why)}`, {
+      throw new BtmError("ZFS_UNAVAILABLE", `Cannot ${action}: the zfs command does not work: ${escapeText(why)}`, {
         hint: "Install OpenZFS 2.1 or newer (Debian: zfsutils-linux)",
         cause: error,
       });
