@@ -24,7 +24,6 @@ const LAB_VERSIONS: Readonly<Record<string, string>> = { 21: "2.1", 23: "2.3" };
 const { values, positionals } = parseArgs({ options: { zfs: { type: "string" } }, allowPositionals: true });
 const versions = values.zfs === undefined ? Object.keys(LAB_VERSIONS) : [values.zfs];
 if (versions.some((version) => !(version in LAB_VERSIONS))) throw new TypeError("--zfs is 21 or 23");
-const vitest = [process.execPath, join(ROOT, "node_modules/vitest/vitest.mjs"), "run", "--project=zfs", ...positionals];
 
 const stop = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
@@ -37,7 +36,9 @@ const lab = findLab();
 if (hasZfs()) {
   process.exitCode = (await natively()) ? 0 : 1;
 } else if (lab !== undefined && process.getuid?.() === 0) {
-  console.log(`== zfs: in the lab (${lab}), OpenZFS ${versions.map((key) => LAB_VERSIONS[key]).join(" and, at the same time, ")}`);
+  console.log(
+    `== zfs: in the lab (${lab}), OpenZFS ${versions.map((key) => LAB_VERSIONS[key]).join(" and, at the same time, ")}`,
+  );
   const results = await Promise.all(versions.map((version) => inLab(lab, version)));
   process.exitCode = results.every(Boolean) ? 0 : 1;
 } else {
@@ -48,10 +49,8 @@ if (hasZfs()) {
 if (stop.signal.aborted) process.exitCode = 130;
 
 async function natively(): Promise<boolean> {
-  const report = reportOf("native");
-  const env = { ...process.env, ...(report === undefined ? {} : { BTM_TEST_REPORT: report }) };
-  const [command = "", ...args] = vitest;
-  const child = spawn(command, args, { cwd: ROOT, stdio: "inherit", env });
+  const [command = "", ...args] = vitest(reportOf("native"));
+  const child = spawn(command, args, { cwd: ROOT, stdio: "inherit" });
   stop.signal.addEventListener("abort", () => child.kill("SIGTERM"));
   await once(child, "close");
   return child.exitCode === 0;
@@ -69,12 +68,12 @@ async function inLab(lab: string, version: string): Promise<boolean> {
     lab,
     zfs: version,
     line: (folder) => {
-      const words = ["env", `BTM_ZFS_FOLDER=${folder}`, `BTM_TEST_REPORT=${join(folder, "report.json")}`];
+      const env = ["env", `BTM_ZFS_FOLDER=${folder}`];
       const ci = process.env["CI"];
-      if (ci !== undefined) words.push(`CI=${ci}`);
-      return `cd ${quoted(ROOT)} && ${[...words, ...vitest].map(quoted).join(" ")}`;
+      if (ci !== undefined) env.push(`CI=${ci}`);
+      return `cd ${quoted(ROOT)} && ${[...env, ...vitest(reportIn(folder))].map(quoted).join(" ")}`;
     },
-    collect: (folder) => keepReport(join(folder, "report.json"), name),
+    collect: (folder) => keepReport(reportIn(folder), name),
     signal: stop.signal,
   });
   const isGood = status === 0 && hasReport;
@@ -91,6 +90,17 @@ async function keepReport(report: string, version: string): Promise<boolean> {
   const copy = reportOf(version);
   if (copy !== undefined) await copyFile(report, copy);
   return true;
+}
+
+function vitest(report: string | undefined): string[] {
+  const command = [process.execPath, join(ROOT, "node_modules/vitest/vitest.mjs"), "run", "--project=zfs"];
+  if (!positionals.some((argument) => argument.startsWith("--reporter"))) command.push("--reporter=default");
+  if (report !== undefined) command.push("--reporter=json", `--outputFile.json=${report}`);
+  return [...command, ...positionals];
+}
+
+function reportIn(folder: string): string {
+  return join(folder, "report.json");
 }
 
 function reportOf(version: string): string | undefined {

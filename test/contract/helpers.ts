@@ -2,9 +2,9 @@ import { Btm, type BtmOptions } from "../../src/index.ts";
 import type { Snapshot } from "../../src/index.ts";
 import type { TestVolume } from "../support/volumes.ts";
 
-/** A btm for a volume of a test: every tenth height, no thinning unless asked for. */
+/** A btm for a volume of a test: every tenth height, no thinning unless asked for. Calls may wait long on a slow machine. */
 export function btmOf(volume: TestVolume, options: Partial<BtmOptions> = {}): Btm {
-  return new Btm({ volume: volume.volume, itv: 10, cap: 100, ...options });
+  return new Btm({ volume: volume.volume, itv: 10, cap: 100, lockTimeoutMs: 120_000, ...options });
 }
 
 /** Writes the height into the volume and takes the snapshot of it, for each height in turn. */

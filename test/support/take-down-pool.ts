@@ -26,6 +26,6 @@ const PASSES = 400;
 const PAUSE_MS = 50;
 
 /** Every imported pool has its statistics there. */
-function isImported(pool: string): boolean {
+export function isImported(pool: string): boolean {
   return existsSync(`/proc/spl/kstat/zfs/${pool}`);
 }

@@ -44,6 +44,8 @@ export interface Traits {
   readonly snapshotsAreInside: boolean;
   /** How many snapshots at most are destroyed in one step. */
   readonly destroyedAtOnce: number;
+  /** Every step starts a program, in the lab on a slow machine: what is repeated is repeated less. */
+  readonly isSlow: boolean;
 }
 
 /** Where the contract suite gets its volumes from: one for each kind of file system and layout. */
@@ -74,6 +76,7 @@ const btrfsTraits: Traits = {
   nested: "nested-subvolume",
   snapshotsAreInside: false,
   destroyedAtOnce: 2,
+  isSlow: false,
 };
 
 export function btrfsFactory(options: BtrfsFactoryOptions): VolumeFactory {

@@ -24,6 +24,7 @@ const zfsTraits: Traits = {
   nested: "child-dataset",
   snapshotsAreInside: true,
   destroyedAtOnce: Infinity,
+  isSlow: true,
 };
 
 export function zfsFactory(options: ZfsFactoryOptions): VolumeFactory {
@@ -39,7 +40,7 @@ export function zfsFactory(options: ZfsFactoryOptions): VolumeFactory {
     make: async () => {
       if (pool === undefined) throw new TypeError("The factory is not open");
       const number = String(made++);
-      const { dataset, mountPoint } = await pool.makeDataset(`${number}/${path}`, `${mountName}${number}`);
+      const { dataset, mountPoint } = await pool.makeDataset(`${path}${number}`, `${mountName}${number}`);
       return zfsVolume(dataset, mountPoint, by);
     },
     close: async () => pool?.dispose(),

@@ -11,4 +11,6 @@ driverContract(
     folderName: "-line one\nline two",
     mountName: "-deep/a b\n\t/ü ",
   }),
+  // Between them they use every command that is given a name or a mount point.
+  ["snapshots without a mark", "rollback"],
 );
