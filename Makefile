@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/.tools/node/bin:$(PATH)
 export NODE_NO_WARNINGS := 1
 
 .DELETE_ON_ERROR:
-.PHONY: all build demo test test-unit test-zfs lint types check-package bench clean help setup
+.PHONY: all build demo test test-unit test-zfs test-long lint types check-package bench clean help setup
 
 all: build
 
@@ -35,6 +35,10 @@ test: build/btm dist/index.js ## every test, on real file systems and real nodes
 test-zfs: build/btm ## the tests on a real ZFS: of this machine, or of the lab (root)
 	@tools/setup.sh zstd
 	@$(NODE) tools/test-zfs.ts
+
+test-long: setup ## a hundred power cuts, or BTM_CUTS of them, in guests of the lab (root)
+	@tools/setup.sh zstd
+	@BTM_CUTS=$${BTM_CUTS:-100} $(VITEST) run --project cut
 
 test-unit: setup ## the tests that need no root
 	@$(VITEST) run --project unit

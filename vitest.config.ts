@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 
-import { hasZfs } from "./tools/find-zfs.ts";
+import { findLab, hasZfs } from "./tools/find-zfs.ts";
 
 interface Tier {
   readonly name: string;
@@ -18,6 +18,10 @@ interface Tier {
 const root = { what: "root", isThere: process.getuid?.() === 0 };
 const btrfs = { what: "Btrfs in the kernel", isThere: hasBtrfs() };
 const zfs = { what: "ZFS", isThere: hasZfs() };
+const lab = {
+  what: "the lab (make lab): a machine that runs the tests has no power to cut",
+  isThere: findLab() !== undefined,
+};
 const executable = { what: "build/btm (make build)", isThere: existsSync("build/btm") };
 
 const tiers: readonly Tier[] = [
@@ -26,6 +30,8 @@ const tiers: readonly Tier[] = [
   { name: "fs", include: ["test/fs/**/*.test.ts"], timeoutMs: 180_000, needs: [root, btrfs] },
   // The executable as users have it, and real chain nodes.
   { name: "e2e", include: ["test/e2e/**/*.test.ts"], timeoutMs: 180_000, needs: [root, btrfs, executable] },
+  // Guests of the lab, whose power is cut.
+  { name: "cut", include: ["test/cut/**/*.test.ts"], timeoutMs: 180_000, needs: [root, lab] },
   // On a real ZFS, in a pool in a file that each test file makes for itself.
   {
     name: "zfs",
