@@ -23,7 +23,10 @@ const LAB_VERSIONS: Readonly<Record<string, string>> = { 21: "2.1", 23: "2.3" };
 
 const { values, positionals } = parseArgs({ options: { zfs: { type: "string" } }, allowPositionals: true });
 const versions = values.zfs === undefined ? Object.keys(LAB_VERSIONS) : [values.zfs];
-if (versions.some((version) => !(version in LAB_VERSIONS))) throw new TypeError("--zfs is 21 or 23");
+if (versions.some((version) => !(version in LAB_VERSIONS))) {
+  console.error("test-zfs: --zfs is 21 or 23");
+  process.exit(2);
+}
 
 const stop = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
