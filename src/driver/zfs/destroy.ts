@@ -22,7 +22,7 @@ export interface DestroyOptions {
 
 /**
  * Destroys snapshots by an explicit list, never a range, which would take others' in between along. A command destroys all
- * or none; what is held or cloned is then named, and the rest is tried once more.
+ * or none; what is held, cloned or busy is then named, and the rest is tried again.
  */
 export async function destroySnapshots(
   zfs: ZfsCommand,
@@ -42,16 +42,23 @@ async function destroyBatch(
   batch: readonly Snapshot[],
   options: DestroyOptions,
 ): Promise<DestroyOutcome[]> {
-  const failure = await tryDestroy(zfs, batch, options);
+  let failure = await tryDestroy(zfs, batch, options);
   if (failure === undefined) return batch.map((snapshot) => ({ snapshot }));
-  const obstacles = new Map([...busyIn(failure), ...(await obstaclesOf(zfs, batch, options.dataset))]);
-  const free = batch.filter((snapshot) => !obstacles.has(snapshot.name));
-  // Nothing to leave out: it failed for another reason, which is the same for all.
-  const again = obstacles.size === 0 || free.length === 0 ? failure : await tryDestroy(zfs, free, options);
+  const obstacles = await obstaclesOf(zfs, batch, options.dataset);
+  let left = batch;
+  while (failure !== undefined) {
+    for (const [name, obstacle] of busyIn(failure)) if (!obstacles.has(name)) obstacles.set(name, obstacle);
+    const free = left.filter((snapshot) => !obstacles.has(snapshot.name));
+    // Nothing more to leave out: it failed for another reason, which is the same for all.
+    if (free.length === left.length || free.length === 0) break;
+    // zfs names the busy ones only once nothing that it knows by itself, such as a clone, is among them.
+    left = free;
+    failure = await tryDestroy(zfs, left, options);
+  }
+  const again = failure;
   return batch.map((snapshot) => {
-    const obstacle = obstacles.get(snapshot.name);
-    if (obstacle !== undefined) return { snapshot, error: obstacle };
-    return again === undefined ? { snapshot } : { snapshot, error: again };
+    const error = obstacles.get(snapshot.name) ?? again;
+    return error === undefined ? { snapshot } : { snapshot, error };
   });
 }
 

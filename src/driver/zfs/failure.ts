@@ -53,6 +53,13 @@ const PATTERNS: readonly Pattern[] = [
     hint: "zfs load-key DATASET, then run the command again",
   },
   {
+    code: "BLOCKED",
+    // Of mount.zfs(8) for a legacy mount point: what mount(2) answers without the key.
+    text: /^filesystem '[^']+' can not be mounted: Permission denied$/m,
+    what: "it may not be mounted; is its encryption key loaded?",
+    hint: "zfs load-key DATASET, then run the command again",
+  },
+  {
     code: "ZFS_UNAVAILABLE",
     text: /^(The ZFS modules are not loaded\.|\/dev\/zfs and \/proc\/self\/mounts are required\.)$/m,
     what: "the ZFS kernel module is not loaded",

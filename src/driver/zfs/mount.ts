@@ -7,7 +7,7 @@ import type { CallOptions, ZfsCommand } from "./command.ts";
 import { explainMount } from "./failure.ts";
 import type { Journal } from "./journal.ts";
 import { parseRows } from "./listing.ts";
-import { type Place, placeOf } from "./place.ts";
+import { mountAt, type Place, placeOf } from "./place.ts";
 
 type Call = CallOptions & { readonly lock: number };
 
@@ -57,24 +57,25 @@ export async function mountAgain(zfs: ZfsCommand, dataset: string, journal: Jour
   const warnings = isEmpty(mountPoint)
     ? []
     : [`${quote(mountPoint)} was not empty: what was written there without the volume is hidden now`];
-  if (way === "property") await zfs.change(["mount", dataset], call);
+  // zfs mount does nothing for a dataset that is mounted anywhere else.
+  if (way === "property" && placeOf(dataset).mount === undefined) await zfs.change(["mount", dataset], call);
   else {
-    // zfsutil says that it is meant, to a dataset whose mount point is another (mount.zfs(8)).
+    // zfsutil says that it is meant, to a dataset whose mount point is not legacy (mount.zfs(8)).
     const all = way === "legacy" ? options : [...options, "zfsutil"];
     const ended = await zfs.runOther("/bin/mount", ["-t", "zfs", "-o", all.join(","), "--", dataset, mountPoint], call);
     if (ended.status !== 0) throw explainMount(call.action, "mount", ended);
   }
   // What was given for that mount only, with zfs mount -o or a remount.
   const wanted = [...options].sort().join();
-  if (optionsOf(dataset) !== wanted) {
+  if (optionsAt(dataset, mountPoint) !== wanted) {
     await zfs.runOther("/bin/mount", ["-o", `remount,${opposites(options).join(",")}`, "--", mountPoint], call);
   }
-  const now = optionsOf(dataset);
+  const now = optionsAt(dataset, mountPoint);
   return now === wanted ? warnings : [...warnings, `it is mounted with ${now}, and was with ${wanted}`];
 }
 
-function optionsOf(dataset: string): string {
-  return [...(placeOf(dataset).mount?.options ?? [])].sort().join();
+function optionsAt(dataset: string, mountPoint: string): string {
+  return [...(mountAt(dataset, mountPoint)?.options ?? [])].sort().join();
 }
 
 /** All options said, also those that are so by default: a remount leaves alone what it is not told. */

@@ -14,6 +14,11 @@ export function placeOf(dataset: string): Place {
   return { dataset, mount: mounts.find((mount) => isMountOf(mount, dataset) && mount.root === "/"), mounts };
 }
 
+/** The mount of a whole dataset at one place, as it is at the moment. */
+export function mountAt(dataset: string, mountPoint: string): Mount | undefined {
+  return readMounts().findLast((mount) => isMountOf(mount, dataset) && mount.mountPoint === mountPoint);
+}
+
 export function isMountOf(mount: Mount, dataset: string): boolean {
   return mount.type === "zfs" && mount.source === dataset;
 }

@@ -5,7 +5,7 @@ import type { ZfsCommand } from "./command.ts";
 import type { Journal } from "./journal.ts";
 import { lookAround, mountAgain, unmountVolume } from "./mount.ts";
 import { PROPERTY } from "./names.ts";
-import { type Place, placeOf } from "./place.ts";
+import { mountAt, type Place } from "./place.ts";
 import { type Expected, runRollback } from "./rollback-program.ts";
 import type { Step } from "./step.ts";
 
@@ -101,7 +101,7 @@ export async function recover(work: Work, journal: Journal): Promise<string[]> {
 /** Mounts the volume where it was, unless it is, and forgets the journal. */
 async function restore({ place, zfs, lock, step }: Work, journal: Journal, action: string): Promise<string[]> {
   const { dataset } = place;
-  const isMounted = placeOf(dataset).mount !== undefined;
+  const isMounted = mountAt(dataset, journal.mountPoint) !== undefined;
   const call = { action, lock };
   const warnings = isMounted ? [] : await step("mount", () => mountAgain(zfs, dataset, journal, call));
   await step("clear journal", () => zfs.change(["inherit", PROPERTY.journal, dataset], call));
