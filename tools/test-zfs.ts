@@ -52,8 +52,11 @@ if (hasZfs()) {
 if (stop.signal.aborted) process.exitCode = 130;
 
 async function natively(): Promise<boolean> {
-  const [command = "", ...args] = vitest(reportOf("native"));
-  const child = spawn(command, args, { cwd: ROOT, stdio: "inherit" });
+  const report = reportOf("native");
+  const [command = "", ...args] = vitest(report);
+  // The name in the configuration goes before the one on the command line.
+  const env = { ...process.env, ...(report === undefined ? {} : { BTM_TEST_REPORT: report }) };
+  const child = spawn(command, args, { cwd: ROOT, stdio: "inherit", env });
   stop.signal.addEventListener("abort", () => child.kill("SIGTERM"));
   await once(child, "close");
   return child.exitCode === 0;
