@@ -14,8 +14,8 @@ const SEED = process.env["BTM_CUT_SEED"] ?? String(randomInt(2 ** 32));
 interface Cut {
   readonly number: number;
   readonly moment: Moment;
-  /** From the moment to the cut; a step takes 100 to 400 ms in a guest. */
-  readonly delayMs: number;
+  /** From the moment to the cut: a share of what a step takes, which is 0.1 s to 1 s in a guest. */
+  readonly delay: number;
   readonly choice: number;
 }
 
@@ -32,7 +32,7 @@ function cutOf(number: number): Cut {
   ];
   const moment = moments[number % moments.length];
   if (moment === undefined) throw new TypeError("No moment");
-  return { number, moment, delayMs: Math.floor(b * 300), choice: c };
+  return { number, moment, delay: 1.5 * b, choice: c };
 }
 
 /** From 0 to below 1, the same for the same seed. */
@@ -61,8 +61,7 @@ describe.skipIf(findLab() === undefined).concurrent(`the power is cut while btm 
           if (next === undefined) {
             await guest.end();
           } else {
-            await guest.word();
-            await setTimeout(next.delayMs);
+            await setTimeout(next.delay * (await guest.word()));
             await guest.cut();
           }
           if (before !== undefined) judge(machine, boot, before, expect);
@@ -75,8 +74,8 @@ describe.skipIf(findLab() === undefined).concurrent(`the power is cut while btm 
 });
 
 /** What a boot has found of what the cut before it had left. */
-function judge(machine: Machine, boot: number, { number, moment, delayMs }: Cut, expect: ExpectStatic): void {
-  const cut = `cut ${String(number)}, ${moment.operation}: ${String(delayMs)} ms after "before ${moment.step}"`;
+function judge(machine: Machine, boot: number, { number, moment, delay }: Cut, expect: ExpectStatic): void {
+  const cut = `cut ${String(number)}, ${moment.operation}: ${delay.toFixed(2)} steps after "before ${moment.step}"`;
   const [events, acks, seen] = [machine.events(boot - 1), machine.acks(boot - 1), machine.seen(boot)];
   const verdicts = worldsOf(events, acks).map((world) => ({ name: world.name, differences: differences(world, seen) }));
   const last = events.at(-1);

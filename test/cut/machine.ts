@@ -76,14 +76,14 @@ export class Machine {
 export class Boot {
   readonly #guest: ChildProcess;
   readonly #said: Promise<string>;
-  readonly #word: Promise<void>;
+  readonly #word: Promise<number>;
 
   constructor(command: string, args: readonly string[], folder: string) {
     this.#word = new Promise((resolve) => {
       const watcher = watch(folder, (_, name) => {
         if (name !== FILES.word) return;
         watcher.close();
-        resolve();
+        resolve(Number(readFileSync(join(folder, FILES.word), "utf8")));
       });
       watcher.unref();
     });
@@ -95,13 +95,13 @@ export class Boot {
     this.#said = said.then(([stdout, stderr]) => stdout + stderr);
   }
 
-  /** Resolves when the moment has come. */
-  async word(): Promise<void> {
-    const early = this.#said.then((said) => {
+  /** Resolves when the moment has come, with the milliseconds that the step before it took. */
+  async word(): Promise<number> {
+    const early = this.#said.then((said): never => {
       throw new Error(`The guest ended before its moment, with ${String(this.#guest.exitCode)}: ${said}`);
     });
-    await Promise.race([this.#word, early]);
     early.catch(() => undefined);
+    return Promise.race([this.#word, early]);
   }
 
   /**
