@@ -1,7 +1,7 @@
 /**
  * Measures btm against the bare tools and the original, and prints the table of README.md.
  *
- * usage: node bench/bench.ts [--row NAME]... [--json]
+ * usage: node bench/bench.ts [--row NAME]... [--json] [--zfs 21|23]
  */
 import { cpus, loadavg, release, totalmem } from "node:os";
 import { parseArgs } from "node:util";
@@ -18,7 +18,15 @@ import { retention } from "./rows/retention.ts";
 import { snapshotAgainstIoctl } from "./rows/snapshot-ioctl.ts";
 import { snapshotAgainstOriginal } from "./rows/snapshot-original.ts";
 import { start } from "./rows/start.ts";
+import { zfsRow } from "./rows/zfs.ts";
 
+const { values } = parseArgs({
+  options: {
+    row: { type: "string", multiple: true, default: [] },
+    json: { type: "boolean", default: false },
+    zfs: { type: "string", default: "21" },
+  },
+});
 const ROWS: readonly Row[] = [
   snapshotAgainstIoctl,
   snapshotAgainstOriginal,
@@ -28,6 +36,7 @@ const ROWS: readonly Row[] = [
   retention,
   memory,
   leveldb,
+  zfsRow(values.zfs),
 ];
 
 process.on("exit", removeImages);
@@ -39,9 +48,6 @@ for (const [signal, status] of [
   process.on(signal, () => process.exit(status));
 }
 
-const { values } = parseArgs({
-  options: { row: { type: "string", multiple: true, default: [] }, json: { type: "boolean", default: false } },
-});
 const unknown = values.row.find((name) => !ROWS.some((row) => row.name === name));
 if (unknown !== undefined) {
   throw new Error(`Unknown row "${unknown}": expected one of ${ROWS.map((row) => row.name).join(", ")}`);

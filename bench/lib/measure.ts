@@ -9,7 +9,11 @@ export interface Cost {
 }
 
 /** Runs a command in a small parent and tells what it cost; a failure is an error. */
-export async function measure(tools: Tools, command: string, ...args: readonly string[]): Promise<Cost> {
+export async function measure(
+  tools: Pick<Tools, "measure">,
+  command: string,
+  ...args: readonly string[]
+): Promise<Cost> {
   const { stderr } = await run(tools.measure, command, ...args);
   const [ns, kib, lines, status] = (stderr.trimEnd().split("\n").at(-1) ?? "").split(" ").map(Number);
   if (ns === undefined || kib === undefined || lines === undefined || status !== 0) {

@@ -26,7 +26,11 @@ function cells(line: Line): string[] {
 
 function show(figure: Figure, unit: Line["unit"]): string {
   const number = (value: number): string =>
-    unit === "writes/s" ? value.toFixed(0) : value >= 100 ? value.toFixed(0) : value.toPrecision(3);
+    unit === "writes/s" || unit === "processes"
+      ? value.toFixed(0)
+      : value >= 100
+        ? value.toFixed(0)
+        : value.toPrecision(3);
   const spread = figure.samples > 1 ? ` (${number(figure.p25)}-${number(figure.p75)})` : "";
   return `${number(figure.median)}${unit === "exponent" ? "" : ` ${unit}`}${spread}`;
 }
