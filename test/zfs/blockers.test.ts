@@ -52,7 +52,17 @@ function expectAll(blockers: readonly Blocker[], expected: readonly Expected[]):
   }
 }
 
-it.each(Object.keys(cases))("%s is named", async (name) => {
+// By themselves the driver contract has these in the way.
+const inContract = new Set([
+  "a newer snapshot made by hand, with a height",
+  "a newer snapshot that is pinned",
+  "a dataset mounted inside",
+  "another file system mounted inside",
+  "a process in it",
+  "a process in one of its snapshots",
+]);
+
+it.each(Object.keys(cases).filter((name) => !inContract.has(name)))("%s is named", async (name) => {
   const [kind, ...words] = (await cases[name]?.()) ?? expect.fail();
   const code = kind === "child-dataset" ? "HAS_NESTED_VOLUMES" : "BLOCKED";
   const { message, hint, details } = await failureOf(btm.rollback(0), code);

@@ -33,16 +33,19 @@ beforeAll(async () => {
   at = join(suite.pool.mounts, "on a zvol");
   mkdirSync(at);
   await quickRun("mount", ["--", device, at]);
-  // Nobody writes them out: btm has to.
-  for (const [height, volume] of [
-    [0, at],
-    [10, dataset],
-  ] as const) {
-    writeFileSync(join(at, "db"), String(height));
-    await new Btm({ volume, itv: 10 }).snapshot(height);
+  try {
+    // Nobody writes them out: btm has to.
+    for (const [height, volume] of [
+      [0, at],
+      [10, dataset],
+    ] as const) {
+      writeFileSync(join(at, "db"), String(height));
+      await new Btm({ volume, itv: 10 }).snapshot(height);
+    }
+    writeFileSync(join(at, "db"), "later");
+  } finally {
+    await quickRun("umount", ["--", at]);
   }
-  writeFileSync(join(at, "db"), "later");
-  await quickRun("umount", ["--", at]);
 });
 
 describe("a zvol with a file system on it", () => {
