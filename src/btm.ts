@@ -2,7 +2,7 @@ import { checkCallOptions } from "./call-options.ts";
 import { type BtmCfg, type BtmOptions, type Mode, parseCfg, parseKept } from "./cfg.ts";
 import { driverFor, modeOf } from "./driver/detect.ts";
 import type { Blocker, DestroyOutcome, Driver, DriverDeps, RollbackPlan, Snapshot, Volume } from "./driver/driver.ts";
-import { BtmError, throwIfAborted } from "./errors.ts";
+import { BtmError, isBtmError, throwIfAborted } from "./errors.ts";
 import { due, type Height, type HeightInput, parseHeight } from "./height.ts";
 import { decide } from "./retention/retention.ts";
 import type {
@@ -94,9 +94,7 @@ export class Btm {
       throwIfAborted(signal);
       if (!(await volume.create(at))) return answer({ ...planned, taken: false, reason: "exists" }, { recovered });
       // Thinning comes after a success only, and a failure of it does not undo that.
-      const isGuess = planned.excess.length > 0 && !memoryIsCurrent;
-      const excess = isGuess ? this.#beyondCap((await volume.snapshots()).filter(isOurs), at) : planned.excess;
-      const outcomes = await volume.destroy(excess);
+      const outcomes = await this.#thin(volume, at, planned.excess, memoryIsCurrent);
       const pruned = outcomes.flatMap(({ snapshot, error }) => (error === undefined ? [snapshot.height] : []));
       return answer(planned, { recovered, pruned, failed: failuresOf(outcomes) });
     });
@@ -276,6 +274,23 @@ export class Btm {
       return volume;
     };
     return Session.run({ open, lockTimeoutMs: this.cfg.lockTimeoutMs, signal }, use);
+  }
+
+  /** The snapshot was taken: whatever keeps the others from being destroyed is told with them, and tried again. */
+  async #thin(
+    volume: Volume,
+    head: Height,
+    planned: readonly Snapshot[],
+    memoryIsCurrent: boolean,
+  ): Promise<DestroyOutcome[]> {
+    if (planned.length === 0) return [];
+    try {
+      const excess = memoryIsCurrent ? planned : this.#beyondCap((await volume.snapshots()).filter(isOurs), head);
+      return await volume.destroy(excess);
+    } catch (error) {
+      if (!isBtmError(error)) throw error;
+      return planned.map((snapshot) => ({ snapshot, error }));
+    }
   }
 
   /** What cap demands to go of ours, once there is a snapshot of the head. */

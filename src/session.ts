@@ -40,11 +40,18 @@ export class Session {
   /** Locks the volume and finishes what was interrupted; when either changed the volume, it is opened afresh. */
   async lock(): Promise<void> {
     const { lockTimeoutMs, signal } = this.#options;
-    for (;;) {
+    for (let rounds = 1; ; rounds++) {
       const isCurrent = await this.#volume.lock(lockTimeoutMs, signal);
       const done = isCurrent ? await this.#volume.recover() : [];
       this.recovered.push(...done);
       if (isCurrent && done.length === 0) return;
+      // Others may be interrupted meanwhile, but not without end.
+      if (rounds === MAX_ROUNDS) {
+        const what = `recovery does not come to an end: ${done.join("; ")}`;
+        throw new BtmError("SYSTEM_ERROR", `Cannot change ${quote(this.#volume.name)}: ${what}`, {
+          hint: "Please report it with this message",
+        });
+      }
       await this.#reopen();
     }
   }
@@ -80,6 +87,8 @@ export class Session {
     this.#volume = fresh;
   }
 }
+
+const MAX_ROUNDS = 20;
 
 /** That something was finished or undone must be told although the call itself failed. */
 function withRecovered(error: unknown, recovered: readonly string[]): unknown {

@@ -16,6 +16,11 @@ export function quote(text: string): string {
   return `"${escapeText(text).replaceAll('"', '\\"')}"`;
 }
 
+/** A word of a shell command that a hint shows, escaped and in single quotes, in which a shell expands nothing. */
+export function shellWord(text: string): string {
+  return `'${escapeText(text).replaceAll("'", `'\\''`)}'`;
+}
+
 /** "1 snapshot", "2 snapshots". */
 export function count(n: number, noun: string): string {
   return `${String(n)} ${noun}${n === 1 ? "" : "s"}`;

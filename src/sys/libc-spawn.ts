@@ -20,6 +20,7 @@ const cAttributesFlags = declare("int posix_spawnattr_setflags(void *attributes,
 const cAttributesDefault = declare("int posix_spawnattr_setsigdefault(void *attributes, const void *signals)");
 const cAttributesMask = declare("int posix_spawnattr_setsigmask(void *attributes, const void *signals)");
 const cWaitpid = declare("int waitpid(int pid, void *status, int options)");
+const cSigaction = declare("int sigaction(int signal, const void *action, void *old)");
 const cMemfdCreate = declare("int memfd_create(const char *name, unsigned int flags)");
 const cFcntlInt = declare("int fcntl(int fd, int command, int argument)");
 
@@ -38,15 +39,18 @@ export interface Program {
   readonly folder: string;
   /** What it has as 0, 1, 2 and so on. */
   readonly descriptors: readonly number[];
+  /** Whether the signals by which programs are asked to end are kept from it. */
+  readonly isUnstoppable: boolean;
 }
 
 /**
- * Starts a program in a session and process group of its own, with no signal blocked or ignored.
+ * Starts a program in a session and process group of its own, with no signal ignored.
  *
  * @returns its pid; {@link reap} must be asked of it until it has ended
  */
 export async function startProcess(program: Program): Promise<number> {
-  const { file, args, env, folder, descriptors } = program;
+  listenToChildren();
+  const { file, args, env, folder, descriptors, isUnstoppable } = program;
   const [actions, attributes] = [Buffer.alloc(ROOM), Buffer.alloc(ROOM)];
   // Above all that they are to become, so that none takes the place of another before that is moved.
   const sources: number[] = [];
@@ -54,16 +58,18 @@ export async function startProcess(program: Program): Promise<number> {
   cAttributesInit(attributes);
   try {
     for (const fd of descriptors) sources.push(duplicateAbove(fd, descriptors.length));
-    for (const [i, fd] of sources.entries()) cActionsDup2(actions, fd, i);
-    cActionsChdir(actions, folder);
+    for (const [i, fd] of sources.entries()) must("adddup2", cActionsDup2(actions, fd, i));
+    must("addchdir", cActionsChdir(actions, folder));
     // Node ignores SIGPIPE, and its worker threads block signals: neither is for others.
     cAttributesDefault(attributes, Buffer.alloc(128, 0xff));
-    cAttributesMask(attributes, Buffer.alloc(128));
+    cAttributesMask(attributes, isUnstoppable ? ASKING_TO_END : Buffer.alloc(128));
     cAttributesFlags(attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID);
     const pid = Buffer.alloc(4);
     const argv = [file, ...args, null];
-    const errno = await checkAsync("posix_spawn", cPosixSpawn, pid, file, actions, attributes, argv, [...env, null]);
-    if (errno !== 0) throw new SystemCallError("posix_spawn", errno);
+    must(
+      "posix_spawn",
+      await checkAsync("posix_spawn", cPosixSpawn, pid, file, actions, attributes, argv, [...env, null]),
+    );
     return pid.readInt32LE();
   } finally {
     for (const fd of sources) close(fd);
@@ -71,6 +77,24 @@ export async function startProcess(program: Program): Promise<number> {
     cAttributesDestroy(attributes);
   }
 }
+
+/** These functions answer with the number of the error. */
+function must(call: string, errno: number): void {
+  if (errno !== 0) throw new SystemCallError(call, errno);
+}
+
+/** With SIGCHLD ignored, as a parent may hand it down and Bun keeps it, the kernel forgets how children ended. */
+function listenToChildren(): void {
+  const [SIGCHLD, SIG_IGN] = [17, 1n];
+  // struct sigaction of glibc: 152 bytes, the handler first; all zeros are SIG_DFL.
+  const now = Buffer.alloc(152);
+  check("sigaction", cSigaction(SIGCHLD, null, now));
+  if (now.readBigUInt64LE() === SIG_IGN) check("sigaction", cSigaction(SIGCHLD, Buffer.alloc(152), null));
+}
+
+/** A sigset_t: SIGHUP 1, SIGINT 2, SIGQUIT 3, SIGPIPE 13, SIGTERM 15; signal n is bit n - 1. */
+const ASKING_TO_END = Buffer.alloc(128);
+ASKING_TO_END.writeUInt16LE(0b0101_0000_0000_0111, 0);
 
 /** How a process ended that we have started: its exit status, or null when a signal ended it; undefined as long as it lives. */
 export function reap(pid: number): { readonly status: number | null } | undefined {

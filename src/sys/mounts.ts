@@ -42,6 +42,12 @@ export function parseMounts(text: string): Mount[] {
   });
 }
 
+/** What stat(2) gives as st_dev for a major:minor of mountinfo (gnu_dev_makedev in sys/sysmacros.h of glibc). */
+export function deviceNumber(device: string): bigint {
+  const [major = 0n, minor = 0n] = device.split(":").map(BigInt);
+  return (minor & 0xffn) | ((major & 0xfffn) << 8n) | ((minor & ~0xffn) << 12n) | ((major & ~0xfffn) << 32n);
+}
+
 /** The kernel writes blank, tab, newline and backslash as three octal digits (mangle() in fs/seq_file.c). */
 export function unescapeOctal(field: string): string {
   return field.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));

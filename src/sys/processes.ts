@@ -103,17 +103,21 @@ export async function lockHolder(device: bigint, inode: bigint): Promise<number 
 
 /** The pid of a process holding a lock on a byte of a device, as far as we may look; undefined when none is seen. */
 export async function byteLockHolder(device: string, at: bigint): Promise<number | undefined> {
-  // lock:	1: OFDLCK ADVISORY  WRITE -1 00:05:169 5 5; such a lock has no pid, so its descriptors are looked for
-  const lock = new RegExp(`^lock:.*OFDLCK\\s+ADVISORY\\s+WRITE\\s+-1\\s+\\S+\\s+${String(at)} ${String(at)}$`, "m");
   for (const pid of await listOrNothing("/proc")) {
     if (!/^\d+$/.test(pid)) continue;
     for (const fd of await listOrNothing(`/proc/${pid}/fd`)) {
       if ((await readlink(`/proc/${pid}/fd/${fd}`).catch(() => "")) !== device) continue;
       const info = await readFile(`/proc/${pid}/fdinfo/${fd}`, "utf8").catch(() => "");
-      if (lock.test(info)) return Number(pid);
+      if (locksByte(info, at)) return Number(pid);
     }
   }
   return undefined;
+}
+
+function locksByte(fdinfo: string, at: bigint): boolean {
+  // lock:	1: OFDLCK ADVISORY  WRITE -1 00:05:169 5 5; such a lock has no pid. One for reading is in the way as well.
+  const locks = fdinfo.matchAll(/^lock:.*(?:OFDLCK|POSIX)\s+ADVISORY\s+\S+\s+-?\d+\s+\S+\s+(\d+) (\d+|EOF)$/gm);
+  return [...locks].some(([, start = "0", end = "0"]) => BigInt(start) <= at && (end === "EOF" || at <= BigInt(end)));
 }
 
 /** The processes that have a block device open, each with one example. */

@@ -11,6 +11,8 @@ export interface CommandOptions {
   readonly input?: string;
   /** A descriptor that it holds as well for as long as it lives, as number 3. */
   readonly holds?: number | undefined;
+  /** It must not be ended in the middle: signals but SIGKILL are kept from it, and in time it is left, not ended. */
+  readonly isUnstoppable?: boolean;
 }
 
 /** How a command ended. */
@@ -24,7 +26,7 @@ export interface Ended {
 /** A command that gave no answer in time; whether what it was asked for has happened is not known. */
 export class CommandTimeout extends Error {
   override readonly name = "CommandTimeout";
-  /** Its process, when not even SIGKILL ended it: the kernel holds it. */
+  /** Its process, when it goes on: it must not be ended, or the kernel holds it and not even SIGKILL ended it. */
   readonly stuckPid: number | undefined;
 
   constructor(message: string, stuckPid: number | undefined) {
@@ -43,15 +45,15 @@ export class CommandTimeout extends Error {
  * @throws CommandTimeout; SystemCallError when it does not start
  */
 export async function runCommand(file: string, args: readonly string[], options: CommandOptions): Promise<Ended> {
-  const { timeoutMs, input = "", holds } = options;
+  const { timeoutMs, input = "", holds, isUnstoppable = false } = options;
   const [stdin, stdout, stderr] = [makeMemoryFile(input), makeMemoryFile(""), makeMemoryFile("")];
   try {
     const descriptors = [stdin, stdout, stderr, ...(holds === undefined ? [] : [holds])];
-    const pid = await startProcess({ file, args, env: ENVIRONMENT, folder: "/", descriptors });
+    const pid = await startProcess({ file, args, env: ENVIRONMENT, folder: "/", descriptors, isUnstoppable });
     const ended = await endOf(pid, timeoutMs, () => fstatSync(stdout).size + fstatSync(stderr).size > MAX_OUTPUT);
     if (ended !== undefined) return { status: ended.status, stdout: textOf(stdout), stderr: textOf(stderr) };
     const isTooMuch = fstatSync(stdout).size + fstatSync(stderr).size > MAX_OUTPUT;
-    const isGone = (await end(pid, "SIGTERM")) || (await end(pid, "SIGKILL"));
+    const isGone = !isUnstoppable && ((await end(pid, "SIGTERM")) || (await end(pid, "SIGKILL")));
     if (!isGone) reapLater(pid);
     if (isTooMuch) throw new Error(`it printed more than ${String(MAX_OUTPUT)} bytes`);
     throw new CommandTimeout(`no answer within ${String(timeoutMs / 1000)} s`, isGone ? undefined : pid);

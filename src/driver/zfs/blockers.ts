@@ -1,20 +1,21 @@
-import { readLoopDevices, type Mount } from "../../sys/mounts.ts";
-import { processesOn, processesWithDevice, type ProcessUse } from "../../sys/processes.ts";
-import { holdersOf, isSwap } from "../../sys/zvol.ts";
-import { statSync } from "node:fs";
 import { join } from "node:path";
 
+import { identityOf, withDirectory } from "../../sys/directory.ts";
+import { AT_FDCWD } from "../../sys/libc.ts";
+import { deviceNumber, type Mount, readLoopDevices } from "../../sys/mounts.ts";
+import { processesOn, processesWithDevice, type ProcessUse } from "../../sys/processes.ts";
+import { holdersOf, isSwap } from "../../sys/zvol.ts";
 import { quote } from "../../text.ts";
 import type { Blocker } from "../driver.ts";
 import { processBlocker } from "../process-blocker.ts";
 import { isInside, isMountOf, type Place } from "./place.ts";
 
 /** Other datasets mounted inside the volume: a snapshot of it does not hold them. */
-export function childBlockers({ dataset, mount, mounts }: Place): Blocker[] {
+export function childBlockers({ dataset, mount, mounts }: Place, named: ReadonlySet<string> = new Set()): Blocker[] {
   if (mount === undefined) return [];
   return mounts.flatMap((other): Blocker[] => {
     const isDataset = other.type === "zfs" && !other.source.includes("@") && other.source !== dataset;
-    if (!isDataset || !isInside(other.mountPoint, mount.mountPoint)) return [];
+    if (!isDataset || named.has(other.source) || !isInside(other.mountPoint, mount.mountPoint)) return [];
     const where = `${quote(other.source)} is mounted inside it at ${quote(other.mountPoint)}`;
     return [
       {
@@ -24,6 +25,27 @@ export function childBlockers({ dataset, mount, mounts }: Place): Blocker[] {
       },
     ];
   });
+}
+
+/** Something else is to be seen at the place of the volume: to unmount there would be to unmount that. */
+export function coverBlockers(mount: Mount): Blocker[] {
+  if (mountIdAt(mount.mountPoint) === mount.id) return [];
+  return [
+    {
+      kind: "mount",
+      message: `something else is mounted over ${quote(mount.mountPoint)}, or over a directory above it`,
+      hint: "Unmount that first; findmnt shows it",
+    },
+  ];
+}
+
+function mountIdAt(mountPoint: string): bigint | undefined {
+  try {
+    return withDirectory(AT_FDCWD, mountPoint, identityOf).mountId;
+  } catch {
+    // Nothing is there that could be looked at.
+    return undefined;
+  }
 }
 
 /** What keeps a mounted dataset from being unmounted: processes, loop devices, mounts on top of it, other mounts of it. */
@@ -38,6 +60,7 @@ export async function mountedBlockers(place: Place, signal: AbortSignal | undefi
   }
   const processes = uses.filter(({ pid }, i) => uses.findIndex((use) => use.pid === pid) === i);
   return [
+    ...coverBlockers(mount),
     ...processes.map(processBlocker),
     ...loopBlockers((file) => isInside(file, mount.mountPoint)),
     ...mounts.filter((other) => isOnTop(other, mount)).map(mountedInside),
@@ -83,15 +106,8 @@ export async function deviceBlockers(device: string, mounts: readonly Mount[]): 
 }
 
 function usesOf(mount: Mount, signal: AbortSignal | undefined): Promise<ProcessUse[]> {
-  let device: bigint;
-  try {
-    device = statSync(mount.mountPoint, { bigint: true }).dev;
-  } catch {
-    // Unmounted meanwhile: nobody uses it.
-    return Promise.resolve([]);
-  }
   // We hold no descriptor of it.
-  return processesOn(device, { ownExcept: -1n, fileSystem: mount.device, signal });
+  return processesOn(deviceNumber(mount.device), { ownExcept: -1n, fileSystem: mount.device, signal });
 }
 
 function loopBlockers(isOurs: (file: string) => boolean): Blocker[] {

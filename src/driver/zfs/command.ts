@@ -14,10 +14,12 @@ export interface CallOptions {
   readonly input?: string;
   /** The lock of the volume: a command that outlives us keeps it until it is done. */
   readonly lock?: number | undefined;
+  /** Whether it must not be ended in the middle. */
+  readonly isUnstoppable?: boolean;
 }
 
-/** Reads answer from memory and disk at once; what changes something waits for a transaction, and a busy disk. */
-const READ_MS = 30_000;
+/** A list of thousands of snapshots from a cold and busy disk takes minutes; a change waits for a transaction besides. */
+const READ_MS = 2 * 60_000;
 const CHANGE_MS = 10 * 60_000;
 
 /** The zfs command: the stable interface of OpenZFS, unlike its ioctls. */
@@ -46,11 +48,6 @@ export class ZfsCommand {
     return this.#run(args, options, CHANGE_MS);
   }
 
-  /** How long something that changes the volume may take. */
-  get changeTimeoutMs(): number {
-    return this.#timeoutMs ?? CHANGE_MS;
-  }
-
   #succeed(args: readonly string[], { action }: CallOptions, ended: Ended): string {
     if (ended.status === 0) return ended.stdout;
     throw explainFailure(action, args, ended);
@@ -71,19 +68,23 @@ export class ZfsCommand {
     }
   }
 
-  /** Runs mount(8) or umount(8) under the same rules; how it ended. */
-  runOther(file: "/bin/mount" | "/bin/umount", args: readonly string[], options: CallOptions): Promise<Ended> {
+  /** Runs mount(8), umount(8) or sync(1) under the same rules; how it ended. */
+  runOther(
+    file: "/bin/mount" | "/bin/umount" | "/bin/sync",
+    args: readonly string[],
+    options: CallOptions,
+  ): Promise<Ended> {
     return this.#limited(file, args, options, CHANGE_MS);
   }
 
   async #limited(
     file: string,
     args: readonly string[],
-    { action, input, lock }: CallOptions,
+    { action, input, lock, isUnstoppable = false }: CallOptions,
     timeoutMs: number,
   ): Promise<Ended> {
     try {
-      const options = { timeoutMs: this.#timeoutMs ?? timeoutMs, holds: lock };
+      const options = { timeoutMs: this.#timeoutMs ?? timeoutMs, holds: lock, isUnstoppable };
       return await runCommand(file, args, input === undefined ? options : { ...options, input });
     } catch (error) {
       if (!(error instanceof CommandTimeout)) throw error;
@@ -95,7 +96,8 @@ export class ZfsCommand {
 /** What it means that something gave no answer in time. */
 export function timedOut(action: string, what: string, error: CommandTimeout): BtmError {
   const pid = error.stuckPid;
-  const stuck = pid === undefined ? "" : `; process ${String(pid)} waits inside the kernel and cannot be ended`;
+  const stuck =
+    pid === undefined ? "" : `; process ${String(pid)} goes on, and holds the lock of the volume until it is done`;
   return new BtmError("TIMED_OUT", `Cannot ${action}: ${what} gave ${error.message}${stuck}`, {
     hint: "Look at zpool status: a disk may be failing, or the pool suspended. What was asked for may happen yet",
     cause: error,

@@ -1,9 +1,10 @@
-import { BtmError, throwIfAborted } from "../../errors.ts";
-import { quote } from "../../text.ts";
+import { BtmError, isBtmError, throwIfAborted } from "../../errors.ts";
+import type { Ended } from "../../sys/spawn.ts";
+import { quote, shellWord } from "../../text.ts";
 import type { DestroyOutcome, Snapshot } from "../driver.ts";
 import type { ZfsCommand } from "./command.ts";
 import { explainFailure } from "./failure.ts";
-import { parseRows } from "./listing.ts";
+import { list, type Row } from "./rows.ts";
 import type { Step } from "./step.ts";
 
 /**
@@ -33,6 +34,11 @@ export async function destroySnapshots(
   for (let start = 0; start < snapshots.length; start += BATCH) {
     throwIfAborted(options.signal);
     outcomes.push(...(await destroyBatch(zfs, snapshots.slice(start, start + BATCH), options)));
+    const last = outcomes.at(-1)?.error;
+    // What gives no answer now will give none to the next batch.
+    if (isBtmError(last) && last.code === "TIMED_OUT") {
+      return [...outcomes, ...snapshots.slice(start + BATCH).map((snapshot) => ({ snapshot, error: last }))];
+    }
   }
   return outcomes;
 }
@@ -44,7 +50,8 @@ async function destroyBatch(
 ): Promise<DestroyOutcome[]> {
   let failure = await tryDestroy(zfs, batch, options);
   if (failure === undefined) return batch.map((snapshot) => ({ snapshot }));
-  const obstacles = await obstaclesOf(zfs, batch, options.dataset);
+  const obstacles =
+    failure.code === "TIMED_OUT" ? new Map<string, BtmError>() : await obstaclesOf(zfs, batch, options.dataset);
   let left = batch;
   while (failure !== undefined) {
     for (const [name, obstacle] of busyIn(failure)) if (!obstacles.has(name)) obstacles.set(name, obstacle);
@@ -72,7 +79,14 @@ async function tryDestroy(
   const what = batch.length === 1 && first !== undefined ? `the snapshot ${quote(first.name)}` : "the snapshots";
   const action = `destroy ${what}${batch.length === 1 ? "" : ` of ${quote(dataset)}`}`;
   const args = ["destroy", `${dataset}@${batch.map(({ height }) => String(height)).join(",")}`];
-  const ended = await step("destroy", () => zfs.tryChange(args, { action, lock }));
+  let ended: Ended;
+  try {
+    ended = await step("destroy", () => zfs.tryChange(args, { action, lock }));
+  } catch (error) {
+    // An outcome as well: what went before it is done.
+    if (isBtmError(error)) return error;
+    throw error;
+  }
   // Gone already is what was wanted.
   const isGone = ended.stderr.trim() === "could not find any snapshots to destroy; check snapshot names.";
   return ended.status === 0 || isGone ? undefined : explainFailure(action, args, ended);
@@ -96,26 +110,34 @@ async function obstaclesOf(
   batch: readonly Snapshot[],
   dataset: string,
 ): Promise<Map<string, BtmError>> {
-  const args = ["list", "-Hp", "-d", "1", "-t", "snapshot", "-o", "name,userrefs,clones", dataset];
-  const rows = parseRows(await zfs.read(args, { action: `look at the snapshots of ${quote(dataset)}` }));
+  const action = `look at the snapshots of ${quote(dataset)}`;
+  let rows: Row[];
+  try {
+    rows = await list(zfs, { types: "snapshot", columns: ["userrefs", "clones"], dataset, action });
+  } catch (error) {
+    // Then the first failure is what there is to tell.
+    if (isBtmError(error)) return new Map();
+    throw error;
+  }
   const wanted = new Set(batch.map((snapshot) => snapshot.name));
   return new Map(
     rows.flatMap((row): [string, BtmError][] => {
-      const obstacle = wanted.has(row.name) ? obstacleIn(row.name, row.value(1), row.value(2)) : undefined;
+      const obstacle = wanted.has(row.name) ? obstacleIn(row) : undefined;
       return obstacle === undefined ? [] : [[row.name, obstacle]];
     }),
   );
 }
 
-function obstacleIn(name: string, references: string | undefined, clones: string | undefined): BtmError | undefined {
-  const cannot = `Cannot destroy the snapshot ${quote(name)}`;
-  if (clones !== undefined && clones !== "") {
+function obstacleIn(row: Row): BtmError | undefined {
+  const cannot = `Cannot destroy the snapshot ${quote(row.name)}`;
+  const clones = row.value("clones");
+  if (clones !== undefined) {
     return new BtmError("BLOCKED", `${cannot}: ${quote(clones)} is a clone of it`, {
-      hint: `Destroy the clone, or make it stand alone: zfs promote ${quote(clones.split(",")[0] ?? "")}`,
+      hint: `Destroy the clone, or make it stand alone: zfs promote ${shellWord(clones.split(",")[0] ?? "")}`,
     });
   }
-  if (references === undefined || references === "0") return undefined;
+  if (row.number("userrefs") === 0n) return undefined;
   return new BtmError("BLOCKED", `${cannot}: it is held`, {
-    hint: `zfs holds ${quote(name)} shows by what; zfs release TAG SNAPSHOT lets it go`,
+    hint: `zfs holds ${shellWord(row.name)} shows by what; zfs release TAG SNAPSHOT lets it go`,
   });
 }

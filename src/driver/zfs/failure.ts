@@ -80,10 +80,10 @@ export function explainFailure(action: string, args: readonly string[], { status
   );
 }
 
-/** The same of mount(8) and umount(8). */
+/** The same of mount(8), umount(8) and sync(1). */
 export function explainMount(
   action: string,
-  command: "mount" | "umount",
+  command: "mount" | "umount" | "sync",
   ended: Pick<Ended, "status" | "stderr">,
 ): BtmError {
   const details = { command: [command], status: ended.status, stderr: ended.stderr.slice(0, 64 * 1024) };

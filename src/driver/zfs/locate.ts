@@ -7,9 +7,8 @@ import { datasetOfDevice } from "../../sys/zvol.ts";
 import { quote } from "../../text.ts";
 import { isPath } from "../../volume-name.ts";
 import type { ZfsCommand } from "./command.ts";
-import { parseJournal } from "./journal.ts";
-import { parseRows } from "./listing.ts";
-import { PROPERTY } from "./names.ts";
+import { journalAt } from "./journal.ts";
+import { list } from "./rows.ts";
 
 /**
  * The dataset that a volume names: by its own name; by the path where it is mounted, or was until a rollback of it was
@@ -60,23 +59,28 @@ function lookAt(volume: string): Seen {
 }
 
 /** The dataset that a rollback of it left unmounted; or that only the properties of datasets name the path. */
-async function unmountedAt(path: string, zfs: ZfsCommand): Promise<string | BtmError | undefined> {
-  const columns = ["name", "guid", "mountpoint", PROPERTY.journal];
-  const action = `look for the dataset of ${quote(path)}`;
-  const text = await zfs.read(["list", "-Hp", "-t", "filesystem", "-o", columns.join(",")], { action });
-  const rows = parseRows(text);
-  const left = rows.find((row) => {
-    const journal = parseJournal(row.value(3));
-    return journal?.mountPoint === path && journal.dataset === row.value(1);
-  });
-  if (left !== undefined) return left.name;
-  const belong = rows.filter((row) => row.value(2) === path).map((row) => quote(row.name));
+async function unmountedAt(volume: string, zfs: ZfsCommand): Promise<string | BtmError | undefined> {
+  const path = realPath(volume);
+  const left = journalAt(path);
+  if (left !== undefined) return left.dataset;
+  const action = `look for the dataset of ${quote(volume)}`;
+  const rows = await list(zfs, { types: "filesystem", columns: ["mountpoint"], action });
+  const belong = rows.filter((row) => row.value("mountpoint") === path).map((row) => quote(row.name));
   if (belong.length === 0) return undefined;
   // Its snapshots would hold something else than what is written there now.
   const what = `nothing is mounted there, where ${belong.join(" and ")} belong${belong.length === 1 ? "s" : ""}`;
-  return new BtmError("NOT_A_DATASET", `Cannot use the volume ${quote(path)}: ${what}`, {
+  return new BtmError("NOT_A_DATASET", `Cannot use the volume ${quote(volume)}: ${what}`, {
     hint: "Mount it with zfs mount DATASET, or give the dataset by its name",
   });
+}
+
+function realPath(volume: string): string {
+  try {
+    return realpathSync.native(volume);
+  } catch {
+    // Nothing is there: a mount point may have been removed.
+    return volume;
+  }
 }
 
 function notZfs(volume: string): BtmError {

@@ -1,32 +1,41 @@
 import { readdirSync } from "node:fs";
 
 import { BtmError } from "../../errors.ts";
+import type { Mount } from "../../sys/mounts.ts";
 import { quote } from "../../text.ts";
-import { mountedBlockers } from "./blockers.ts";
+import type { Blocker, Snapshot } from "../driver.ts";
+import { coverBlockers, mountedBlockers } from "./blockers.ts";
 import type { CallOptions, ZfsCommand } from "./command.ts";
 import { explainMount } from "./failure.ts";
 import type { Journal } from "./journal.ts";
-import { parseRows } from "./listing.ts";
 import { mountAt, type Place, placeOf } from "./place.ts";
+import { list } from "./rows.ts";
 
 type Call = CallOptions & { readonly lock: number };
 
 export interface Surroundings {
-  /** The names of all bookmarks of the dataset. */
-  readonly bookmarks: readonly string[];
+  /** The bookmarks that are no newer than the target, and so not in its way. */
+  readonly olderBookmarks: readonly string[];
   readonly way: Journal["way"];
 }
 
 /** What a rollback must know of a dataset besides the plan, in one look. */
-export async function lookAround(zfs: ZfsCommand, { dataset, mount }: Place, action: string): Promise<Surroundings> {
-  const columns = "name,mountpoint,canmount";
-  const args = ["list", "-Hp", "-d", "1", "-t", "filesystem,volume,bookmark", "-o", columns, dataset];
-  const rows = parseRows(await zfs.read(args, { action }));
+export async function lookAround(
+  zfs: ZfsCommand,
+  { dataset, mount }: Place,
+  target: Snapshot,
+  action: string,
+): Promise<Surroundings> {
+  const columns = ["createtxg", "mountpoint", "canmount"];
+  const rows = await list(zfs, { types: "filesystem,volume,snapshot,bookmark", columns, dataset, action });
   const own = rows.find((row) => row.name === dataset);
-  const isAsProperty = own?.value(1) === mount?.mountPoint && own?.value(2) !== "off";
+  const goal = rows.find((row) => row.name === target.name)?.number("createtxg") ?? 0n;
+  const isAsProperty = own?.value("mountpoint") === mount?.mountPoint && own?.value("canmount") !== "off";
   return {
-    bookmarks: rows.map((row) => row.name).filter((name) => name.includes("#")),
-    way: own?.value(1) === "legacy" ? "legacy" : isAsProperty ? "property" : "elsewhere",
+    olderBookmarks: rows
+      .filter((row) => row.name.includes("#") && row.number("createtxg") <= goal)
+      .map((row) => row.name),
+    way: own?.value("mountpoint") === "legacy" ? "legacy" : isAsProperty ? "property" : "elsewhere",
   };
 }
 
@@ -34,16 +43,23 @@ export async function lookAround(zfs: ZfsCommand, { dataset, mount }: Place, act
  * Unmounts the volume, by a command and not a system call: it writes out what is in memory first, and on a pool whose disk
  * fails in that moment it waits inside the kernel for good, which a thread of ours must not.
  */
-export async function unmountVolume(zfs: ZfsCommand, place: Place, mountPoint: string, call: Call): Promise<void> {
+export async function unmountVolume(zfs: ZfsCommand, place: Place, mount: Mount, call: Call): Promise<void> {
+  const { mountPoint } = mount;
+  const covers = coverBlockers(mount);
+  if (covers.length > 0) throw inTheWay(call.action, covers);
   const ended = await zfs.runOther("/bin/umount", ["--", mountPoint], call);
   if (ended.status === 0) return;
   // umount(8) of util-linux 2.38: "umount: /data: target is busy."
   if (!/: target is busy\.$/m.test(ended.stderr)) throw explainMount(call.action, "umount", ended);
-  const users = await mountedBlockers(place, undefined);
-  const who = users.length === 0 ? "something that cannot be seen from here" : users.map((u) => u.message).join("; ");
-  throw new BtmError("BLOCKED", `Cannot ${call.action}: it is in use: ${who}`, {
+  throw inTheWay(call.action, await mountedBlockers(place, undefined));
+}
+
+function inTheWay(action: string, blockers: readonly Blocker[]): BtmError {
+  const unseen = "something that cannot be seen from here";
+  const who = blockers.length === 0 ? unseen : blockers.map((blocker) => blocker.message).join("; ");
+  return new BtmError("BLOCKED", `Cannot ${action}: it is in use: ${who}`, {
     hint: "Stop the node, then run the command again",
-    details: { blockers: users },
+    details: { blockers },
   });
 }
 

@@ -7,8 +7,8 @@ export const PROPERTY = {
   mark: "btm:mark",
   /** On a snapshot: its own height, when it is pinned. */
   pin: "btm:pin",
-  /** On the dataset: the rollback under way. */
-  journal: "btm:rollback",
+  /** On the dataset, from the transaction of a rollback until it is mounted again: which rollback it was. */
+  done: "btm:rollback",
 } as const;
 
 /** The device through which every ZFS command speaks to the kernel, and whose bytes are the locks of volumes. */

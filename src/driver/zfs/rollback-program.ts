@@ -10,12 +10,14 @@ export interface Expected {
   readonly dataset: string;
   /** The name and guid of the snapshot to go back to. */
   readonly target: Named;
-  /** All snapshots that were taken after it. */
+  /** All snapshots that were taken after it, the newest first. */
   readonly newer: readonly Named[];
-  /** The names of all bookmarks there are. */
+  /** The names of all bookmarks that there may be. */
   readonly bookmarks: readonly string[];
-  /** What is written into the dataset's journal once it is done; nothing when undefined. */
-  readonly journal: { readonly property: string; readonly value: string } | undefined;
+  /** A property of the dataset that is set when it is done. */
+  readonly done: { readonly property: string; readonly value: string };
+  /** What is busy before the volume is unmounted, and no more after it: these snapshots, and the volume itself. */
+  readonly busyNow: readonly string[];
 }
 
 interface Named {
@@ -25,72 +27,65 @@ interface Named {
 
 /**
  * A channel program (zfs-program(8)): checks that everything is as planned, destroys what is newer and rolls back, in one
- * transaction. So a power cut leaves all of it or nothing, nobody can put a snapshot or a mount in between, and what would
- * fail is found before anything is done. zfs destroy and zfs rollback, one after the other, can promise none of the three.
+ * transaction. So a power cut leaves all of it or nothing, and nobody can put a snapshot, a bookmark or a mount in between.
+ * zfs destroy and zfs rollback, one after the other, can promise neither. Only killed in the middle, by SIGKILL, the command
+ * may leave newer snapshots destroyed and the live state as it was (zcp_lua_counthook() in module/zfs/zcp.c); other signals
+ * are kept from it.
  *
- * A guid is unsigned, and Lua's integers are signed: they are compared as the text of the signed one, after a letter, that
- * a "-" is not taken for an option.
+ * A guid is unsigned and Lua's integers are signed: they are compared as the text of the signed one.
  */
 const PROGRAM = `
-local args = ...
-local argv = args["argv"]
-local act, dataset, target, property, value = argv[1], argv[2], argv[3], argv[4], argv[5]
-local newer, bookmarks, count = {}, {}, 0
-local i = 6
-while argv[i] == "newer" do
-  newer[argv[i + 1]] = argv[i + 2]
+local newer_guids, count = {}, 0
+for _, pair in ipairs(newer) do
+  newer_guids[pair[1]] = pair[2]
   count = count + 1
-  i = i + 3
 end
-while argv[i] == "bookmark" do
-  bookmarks[argv[i + 1]] = true
-  i = i + 2
-end
-local target_guid = argv[i]
 
-local function guid(snapshot) return "g" .. string.format("%d", (zfs.get_prop(snapshot, "guid"))) end
+local function guid(snapshot) return string.format("%d", (zfs.get_prop(snapshot, "guid"))) end
+local function answer(what, name, errno) return { what = what, name = name, errno = errno } end
 
 local target_txg
 for snapshot in zfs.list.snapshots(dataset) do
   if snapshot == target and guid(snapshot) == target_guid then target_txg = zfs.get_prop(snapshot, "createtxg") end
 end
-if target_txg == nil then return { what = "changed", name = target, errno = 0 } end
+if target_txg == nil then return answer("changed", target, 0) end
 for snapshot in zfs.list.snapshots(dataset) do
   if zfs.get_prop(snapshot, "createtxg") > target_txg then
-    if newer[snapshot] ~= guid(snapshot) then return { what = "changed", name = snapshot, errno = 0 } end
+    if newer_guids[snapshot] ~= guid(snapshot) then return answer("changed", snapshot, 0) end
     count = count - 1
   end
 end
-if count ~= 0 then return { what = "changed", name = dataset, errno = 0 } end
+if count ~= 0 then return answer("changed", dataset, 0) end
 for bookmark in zfs.list.bookmarks(dataset) do
-  if not bookmarks[bookmark] then return { what = "changed", name = bookmark, errno = 0 } end
+  if not bookmarks[bookmark] then return answer("changed", bookmark, 0) end
 end
 
-for snapshot in pairs(newer) do
-  local errno = zfs.check.destroy(snapshot)
-  if errno ~= 0 then return { what = "snapshot", name = snapshot, errno = errno } end
+for _, pair in ipairs(newer) do
+  local errno = zfs.check.destroy(pair[1])
+  if errno ~= 0 and not (act == "check" and errno == 16 and busy_now[pair[1]]) then
+    return answer("snapshot", pair[1], errno)
+  end
 end
 local errno = zfs.check.rollback(dataset)
 -- 17, EEXIST: bookmarks newer than the newest snapshot, which are destroyed before it is done.
-if errno ~= 0 and not (act == "check" and errno == 17) then return { what = "dataset", name = dataset, errno = errno } end
-if act == "check" then return { what = "done", name = dataset, errno = 0 } end
+local is_known = act == "check" and (errno == 17 or (errno == 16 and busy_now[dataset]))
+if errno ~= 0 and not is_known then return answer("dataset", dataset, errno) end
+if act == "check" then return answer("done", dataset, 0) end
 
-if property ~= "-" then
-  errno = zfs.sync.set_prop(dataset, property, value)
-  if errno ~= 0 then return { what = "journal", name = dataset, errno = errno } end
-end
-for snapshot in pairs(newer) do
-  errno = zfs.sync.destroy(snapshot)
-  if errno ~= 0 then return { what = "halfway", name = snapshot, errno = errno } end
+for _, pair in ipairs(newer) do
+  errno = zfs.sync.destroy(pair[1])
+  if errno ~= 0 then return answer("halfway", pair[1], errno) end
 end
 errno = zfs.sync.rollback(dataset)
-if errno ~= 0 then return { what = "halfway", name = dataset, errno = errno } end
-return { what = "done", name = dataset, errno = 0 }
+if errno ~= 0 then return answer("halfway", dataset, errno) end
+-- Last, so that it says nothing that is not so.
+zfs.sync.set_prop(dataset, property, value)
+return answer("done", dataset, 0)
 `;
 
 const answerSchema = v.object({
   return: v.object({
-    what: v.picklist(["done", "changed", "snapshot", "dataset", "journal", "halfway"]),
+    what: v.picklist(["done", "changed", "snapshot", "dataset", "halfway"]),
     name: v.string(),
     errno: v.number(),
   }),
@@ -105,19 +100,13 @@ export async function runRollback(
   zfs: ZfsCommand,
   act: "check" | "roll back",
   expected: Expected,
-  options: { readonly action: string; readonly lock: number },
+  call: { readonly action: string; readonly lock: number },
 ): Promise<void> {
-  const { dataset, target, newer, bookmarks, journal } = expected;
-  const args = [
-    // Generous: a thousand snapshots need some 2 MB and 1 million instructions.
-    ...["program", "-j", "-m", String(64 * 1024 * 1024), "-t", "100000000", dataset.split("/")[0] ?? "", "-"],
-    ...[act, dataset, target.name, journal?.property ?? "-", journal?.value ?? "-"],
-    ...newer.flatMap(({ name, uuid }) => ["newer", name, signed(uuid)]),
-    ...bookmarks.flatMap((name) => ["bookmark", name]),
-    signed(target.uuid),
-  ];
-  const { action } = options;
-  const text = await zfs.change(args, { ...options, input: PROGRAM });
+  const { action } = call;
+  const pool = expected.dataset.split("/")[0] ?? "";
+  // Generous: a thousand snapshots need some 2 MB and 1 million instructions.
+  const args = ["program", "-j", "-m", String(64 * 1024 * 1024), "-t", "100000000", pool, "-"];
+  const text = await zfs.change(args, { ...call, input: programText(act, expected), isUnstoppable: true });
   const answer = parseStored(answerSchema, text)?.return;
   if (answer === undefined) {
     throw new BtmError("SYSTEM_ERROR", `Cannot ${action}: zfs program said ${quote(text.slice(0, 500))}`, {
@@ -128,8 +117,30 @@ export async function runRollback(
   if (what !== "done") throw refusal(action, { what, name, errno });
 }
 
+/** What is expected goes into the text: as arguments, tens of thousands of names would be more than execve(2) takes. */
+function programText(act: string, expected: Expected): string {
+  const { dataset, target, newer, bookmarks, done, busyNow } = expected;
+  const set = (names: readonly string[]): string =>
+    `{ ${names.map((name) => `[${literal(name)}] = true`).join(", ")} }`;
+  return [
+    `local act, dataset = ${literal(act)}, ${literal(dataset)}`,
+    `local target, target_guid = ${literal(target.name)}, ${literal(signed(target.uuid))}`,
+    `local property, value = ${literal(done.property)}, ${literal(done.value)}`,
+    `local newer = { ${newer.map(({ name, uuid }) => `{ ${literal(name)}, ${literal(signed(uuid))} }`).join(", ")} }`,
+    `local bookmarks = ${set(bookmarks)}`,
+    `local busy_now = ${set(busyNow)}`,
+    PROGRAM,
+  ].join("\n");
+}
+
+/** Text for the program; names on ZFS have no character that would mean anything in it, and nothing else gets in. */
+function literal(text: string): string {
+  if (!/^[A-Za-z0-9 _.:/@#-]+$/.test(text)) throw new TypeError(`${quote(text)} is no name on ZFS`);
+  return `"${text}"`;
+}
+
 function signed(guid: string): string {
-  return `g${String(BigInt.asIntN(64, BigInt(guid)))}`;
+  return String(BigInt.asIntN(64, BigInt(guid)));
 }
 
 type Refusal = Exclude<v.InferOutput<typeof answerSchema>["return"]["what"], "done">;
@@ -145,16 +156,14 @@ function refusal(action: string, { what, name, errno }: { what: Refusal; name: s
       });
     case "snapshot":
       return new BtmError("BLOCKED", `Cannot ${action}: ${quote(name)} cannot be destroyed: ${why}`, {
-        hint: "zfs holds, and zfs list -o name,clones show what keeps it; it may be mounted somewhere",
+        hint: "It may be being sent, or mounted somewhere; zfs holds, and zfs list -o name,clones show what else keeps it",
         details,
       });
     case "dataset":
       return new BtmError("BLOCKED", `Cannot ${action}: the kernel refuses: ${why}`, {
-        hint: "Is it mounted in another mount namespace, such as a container's, or its device open?",
+        hint: HINTS[errno] ?? "Is it mounted in another mount namespace, such as a container's, or its device open?",
         details,
       });
-    case "journal":
-      return new BtmError("NO_SPACE", `Cannot ${action}: its journal cannot be written: ${why}`, { details });
     case "halfway":
       return new BtmError(
         "PARTLY_DONE",
@@ -163,6 +172,11 @@ function refusal(action: string, { what, name, errno }: { what: Refusal; name: s
       );
   }
 }
+
+const HINTS: Readonly<Record<number, string>> = {
+  28: "Make room, or take the reservation away for the time of the rollback: zfs set refreservation=none DATASET",
+  122: "Raise it first: zfs set refquota=SIZE DATASET",
+};
 
 /** Of errno(3), those that the checks of dsl_dataset_rollback_check() and dsl_destroy_snapshot_check() give. */
 const REASONS: Readonly<Record<number, string>> = {

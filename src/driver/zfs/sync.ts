@@ -1,55 +1,30 @@
 import { readFileSync } from "node:fs";
 
 import { BtmError } from "../../errors.ts";
-import { close, isErrno, openDirectoryAt, AT_FDCWD, syncAll, syncFileSystem } from "../../sys/libc.ts";
-import { CommandTimeout } from "../../sys/spawn.ts";
-import { within } from "../../sys/within.ts";
-import { devicesOf } from "../../sys/zvol.ts";
-import { timedOut } from "./command.ts";
+import type { CallOptions, ZfsCommand } from "./command.ts";
+import { explainMount } from "./failure.ts";
 import type { Place } from "./place.ts";
 
 /**
  * Writes out what programs have written through memory mappings: unlike what went through write(2), it is in no snapshot
- * before (openzfs #16818). What is mounted of a zvol has all its writes in memory first.
+ * before (openzfs #16818). Of a zvol, and of a dataset that is mounted where we do not see it, all file systems are written
+ * out: what lies between it and the files may be anything.
+ *
+ * By a command and not a system call: on a pool whose disk fails in that moment it waits inside the kernel for good, which a
+ * thread of ours must not.
  */
-export async function writeOut(place: Place, action: string, timeoutMs: number): Promise<void> {
-  refuseSuspended(place.dataset, action);
-  const done = await within(timeoutMs, syncMounts(mountPointsOf(place)));
-  if (done !== undefined) return;
-  throw timedOut(
-    action,
-    "writing out",
-    new CommandTimeout(`no answer within ${String(timeoutMs / 1000)} s`, undefined),
-  );
-}
-
-function mountPointsOf({ dataset, mount, mounts }: Place): string[] {
-  if (mount !== undefined) return [mount.mountPoint];
-  const devices = devicesOf((name) => name === dataset);
-  return mounts.filter(({ source }) => devices.includes(source)).map(({ mountPoint }) => mountPoint);
-}
-
-async function syncMounts(mountPoints: readonly string[]): Promise<true> {
-  for (const mountPoint of mountPoints) {
-    let fd: number;
-    try {
-      fd = openDirectoryAt(AT_FDCWD, mountPoint);
-    } catch (error) {
-      // Without the right to read the directory, which zfs allow does not give.
-      if (!isErrno(error, "EACCES", "EPERM")) throw error;
-      await syncAll();
-      continue;
-    }
-    try {
-      await syncFileSystem(fd);
-    } finally {
-      close(fd);
-    }
+export async function writeOut(zfs: ZfsCommand, { dataset, mount }: Place, call: CallOptions): Promise<void> {
+  refuseSuspended(dataset, call.action);
+  if (mount !== undefined) {
+    const ended = await zfs.runOther("/bin/sync", ["-f", "--", mount.mountPoint], call);
+    if (ended.status === 0) return;
+    // Without the right to read the directory, which zfs allow does not give.
   }
-  return true;
+  const ended = await zfs.runOther("/bin/sync", [], call);
+  if (ended.status !== 0) throw explainMount(call.action, "sync", ended);
 }
 
-/** On a suspended pool a sync waits inside the kernel for good, and a process with such a thread cannot even exit. */
+/** Asked first, for the answer that comes at once is the better one. */
 function refuseSuspended(dataset: string, action: string): void {
   const pool = dataset.split("/")[0] ?? "";
   let state: string;

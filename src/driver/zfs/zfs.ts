@@ -18,14 +18,16 @@ import { childBlockers } from "./blockers.ts";
 import { ZfsCommand } from "./command.ts";
 import { destroySnapshots } from "./destroy.ts";
 import { explainFailure, saysExists } from "./failure.ts";
-import { listArguments, type Listing, parseListing } from "./listing.ts";
+import { readJournal } from "./journal.ts";
+import { type Listing, LISTING, listingOf } from "./listing.ts";
 import { datasetOf } from "./locate.ts";
 import { DatasetLock, explainDevice } from "./lock.ts";
 import { Memory } from "./memory.ts";
 import { PROPERTY } from "./names.ts";
 import { type Place, placeOf } from "./place.ts";
 import { planRollback } from "./plan.ts";
-import { describeRecovery, recover, rollback, type Work } from "./rollback.ts";
+import { clearDone, describeRecovery, recover, rollback, type Work } from "./rollback.ts";
+import { list } from "./rows.ts";
 import type { Step } from "./step.ts";
 import { writeOut } from "./sync.ts";
 
@@ -54,7 +56,7 @@ class ZfsVolume implements Volume {
   readonly #memory: Memory;
   readonly #deps: DriverDeps;
   #lock: DatasetLock | undefined;
-  /** Made under the lock, and still true: only a holder of the lock changes what is ours. */
+  /** Made under the lock, and good as long as nothing is changed here: no other btm changes what is ours. */
   #listing: Listing | undefined;
 
   constructor(place: Place, zfs: ZfsCommand, memory: Memory, deps: DriverDeps) {
@@ -101,14 +103,21 @@ class ZfsVolume implements Volume {
   }
 
   async recover(): Promise<string[]> {
-    const { journal } = await this.#known();
-    if (journal === undefined) return [];
+    const { guid, done } = await this.#known();
+    const journal = readJournal(guid);
+    if (journal !== undefined) {
+      const now = await this.#current();
+      this.#forget();
+      return recover(this.#work(), journal, now.done);
+    }
+    if (done?.startsWith(`${guid} `) !== true) return [];
     this.#forget();
-    return recover(this.#work(), journal);
+    return clearDone(this.#work(), done);
   }
 
   async pending(): Promise<string[]> {
-    const { journal } = await this.#current();
+    const { guid } = await this.#current();
+    const journal = readJournal(guid);
     return journal === undefined ? [] : [describeRecovery(journal)];
   }
 
@@ -123,7 +132,7 @@ class ZfsVolume implements Volume {
     const lock = this.#held();
     const { guid } = await this.#known();
     const mark: Mark = { btm: 1, height: String(height), volume: baseOf(this.name), origin: guid };
-    await writeOut(this.#place, action, this.#zfs.changeTimeoutMs);
+    await writeOut(this.#zfs, this.#place, { action, lock });
     const args = ["snapshot", "-o", `${PROPERTY.mark}=${JSON.stringify(mark)}`, name];
     // Until it has succeeded nothing is known.
     const remembered = this.#memory.recall(this.#place);
@@ -225,8 +234,8 @@ class ZfsVolume implements Volume {
     if (this.#listing !== undefined) return this.#listing;
     const isLocked = this.#lock !== undefined;
     const action = `list the snapshots of ${quote(this.name)}`;
-    const text = await this.#zfs.read(listArguments(this.name), { action });
-    const listing = parseListing(text, this.#place);
+    const rows = await list(this.#zfs, { ...LISTING, dataset: this.name, action });
+    const listing = listingOf(rows, this.#place);
     if (listing === undefined) {
       throw new BtmError("VOLUME_MISSING", `Cannot ${action}: zfs list did not tell of the dataset itself`, {
         hint: "Is it a snapshot or bookmark? Give the dataset",
