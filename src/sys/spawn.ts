@@ -75,9 +75,9 @@ async function endOf(pid: number, limitMs: number, mustEnd: () => boolean): Prom
     const ended = reap(pid);
     if (ended !== undefined) return ended;
     const elapsed = performance.now() - start;
-    if (elapsed >= limitMs || mustEnd()) return undefined;
-    // A twentieth of the time that has passed is lost at the most, beyond the first milliseconds.
-    await setTimeout(Math.min(Math.max(1, elapsed / 20), 50, limitMs - elapsed));
+    if (elapsed >= limitMs || (elapsed > 1000 && mustEnd())) return undefined;
+    // An eighth of the time that has passed is lost at the most, and each look takes time from the command as well.
+    await setTimeout(Math.min(Math.max(2, elapsed / 8), 50, limitMs - elapsed));
   }
 }
 
