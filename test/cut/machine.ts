@@ -63,6 +63,7 @@ export class Machine {
     const ended = once(this.#watchdog, "exit");
     this.#watchdog.stdin?.end();
     await ended;
+    if (this.#watchdog.exitCode !== 0) throw new Error(`Something is left of ${this.folder}`);
   }
 
   /** The whole lines of a file: the last one may have been under way. */

@@ -6,6 +6,7 @@ import { execFile } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 
 const [lab, folder] = process.argv.slice(2);
@@ -21,13 +22,19 @@ process.stdin.on("end", () => {
 });
 
 async function takeDown(lab: string, folder: string): Promise<void> {
-  // First what would boot the guest once more.
-  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-    if (argumentsOf(pid).includes(`-w\0${folder}\0`)) process.kill(Number(pid), "SIGKILL");
+  // Again and again: cut while it boots, it is booted once more.
+  while (hasGuest(folder)) {
+    // It fails when there is nothing to cut at the moment.
+    await promisify(execFile)(join(lab, "zfs-cut"), [folder]).catch(() => undefined);
+    await setTimeout(100);
   }
-  // It fails when there is nothing to cut.
-  await promisify(execFile)(join(lab, "zfs-cut"), [folder]).catch(() => undefined);
   await rm(folder, { recursive: true, force: true });
+}
+
+/** Whether what boots a guest on the folder, and clears up after it, still runs. */
+function hasGuest(folder: string): boolean {
+  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  return pids.some((pid) => argumentsOf(pid).includes(`\0-w\0${folder}\0`));
 }
 
 function argumentsOf(pid: string): string {
