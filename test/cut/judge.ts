@@ -48,25 +48,19 @@ export function worldsOf(events: readonly Event[], acks: readonly number[]): Wor
   // The writer has stopped: what is live is known to the last record.
   const old = { ...live, logs: [model.end] };
   const { target, destroyed } = pending;
-  const undone = `Undid the interrupted rollback to ${String(target)}: the live state is as it was`;
-  const finished = `Finished the interrupted rollback to ${String(target)}`;
-  const noJournal = !isPast("before write journal") || isPast("after clear journal");
-  const maybeJournal = !isPast("after write journal") || isPast("before clear journal");
-  const said = (message: string): (string | undefined)[] =>
-    noJournal ? [undefined] : maybeJournal ? [undefined, message] : [message];
+  // The journal is gone with the power, and the system mounts; the transaction of the rollback has left a token.
+  const finished = `The rollback to ${String(target)} was done, and interrupted after that`;
+  const said = isPast("after clear journal")
+    ? [undefined]
+    : isPast("before clear journal")
+      ? [undefined, finished]
+      : [finished];
   return [
     ...(isPast("after roll back")
       ? []
-      : [{ name: "not rolled back", snapshots: without([]), live: old, recovered: said(undone) }]),
+      : [{ name: "not rolled back", snapshots: without([]), live: old, recovered: [undefined] }]),
     ...(isPast("before roll back")
-      ? [
-          {
-            name: "rolled back",
-            snapshots: without(destroyed),
-            live: model.snapshotAt(target),
-            recovered: said(finished),
-          },
-        ]
+      ? [{ name: "rolled back", snapshots: without(destroyed), live: model.snapshotAt(target), recovered: said }]
       : []),
   ];
 }

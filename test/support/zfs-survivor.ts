@@ -1,3 +1,4 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { expect } from "vitest";
@@ -20,7 +21,7 @@ export interface Seen {
 /** How a kill finds a volume, or how it must be found afterwards. */
 export interface State {
   readonly snapshots: readonly Seen[];
-  /** Whether a journal of a rollback is there. */
+  /** Whether a rollback has left its journal, or its token in the dataset. */
   readonly hasJournal: boolean;
   /** What the volume shows, and where it is mounted how; undefined when it is not. */
   readonly live: { readonly files: readonly string[]; readonly mount: string } | undefined;
@@ -104,13 +105,19 @@ export class Survivor {
       isMarked: mark !== "-",
       isPinned: pin !== "-",
     }));
-    this.#seen = { snapshots, hasJournal: own?.[4] !== "-", live: this.#live() };
+    this.#seen = { snapshots, hasJournal: own?.[4] !== "-" || this.#hasJournal(), live: this.#live() };
     return this.#seen;
   }
 
   /** What a snapshot holds. */
   contentOf(height: number): string[] {
     return manifestOf(join(this.mountPoint, ".zfs/snapshot", String(height)));
+  }
+
+  #hasJournal(): boolean {
+    const folder = "/run/btm";
+    const names = existsSync(folder) ? readdirSync(folder) : [];
+    return names.some((name) => readFileSync(join(folder, name), "utf8").includes(JSON.stringify(this.dataset)));
   }
 
   #live(): State["live"] {

@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 
 import { Btm } from "../../src/index.ts";
 import { failureOf } from "../support/expect-code.ts";
@@ -11,8 +11,15 @@ import { Survivor } from "../support/zfs-survivor.ts";
 const suite = killSuite();
 
 /** Kills btm while a command that it has started has not done its work yet; the command works on once it is let go. */
-async function killWhile(subcommand: string, survivor: Survivor, operation: Operation): Promise<WaitingZfs> {
-  const zfs = await WaitingZfs.make(suite.pool().folder, subcommand);
+async function killWhile(
+  call: readonly [string, number],
+  survivor: Survivor,
+  operation: Operation,
+): Promise<WaitingZfs> {
+  const zfs = await WaitingZfs.make(suite.pool().folder, ...call);
+  onTestFinished(() => {
+    zfs.close();
+  });
   const operator = new Fixture("operate", null, { bundle: suite.bundle() });
   expect(await operator.next()).toBe("warm");
   operator.send({ volume: survivor.mountPoint, operation, zfsCommand: zfs.path } satisfies Work);
@@ -22,7 +29,7 @@ async function killWhile(subcommand: string, survivor: Survivor, operation: Oper
   const impatient = new Btm({ volume: survivor.dataset, lockTimeoutMs: 1 });
   const { message, details } = await failureOf(impatient.snapshot(survivor.nextHeight()), "LOCKED");
   expect(details).toMatchObject({ pid: orphan });
-  expect(message).toContain(`process ${String(orphan)} (/bin/sh ${zfs.path} ${subcommand} `);
+  expect(message).toContain(`process ${String(orphan)} (/bin/sh ${zfs.path} `);
   return zfs;
 }
 
@@ -30,12 +37,12 @@ it("killed while its zfs snapshot runs: that is finished first, and the next sna
   const survivor = await Survivor.make(suite.pool(), "snapshot");
   const before = await survivor.look();
   const height = survivor.nextHeight();
-  const zfs = await killWhile("snapshot", survivor, { kind: "snapshot", height });
+  const zfs = await killWhile(["snapshot", 1], survivor, { kind: "snapshot", height });
   expect(await survivor.look()).toEqual(before);
 
   const next = survivor.nextHeight();
   const waiting = survivor.btm.path.snapshot(next);
-  await zfs.letGo();
+  zfs.letGo();
   expect(await waiting).toMatchObject({ taken: true, last: BigInt(height), recovered: [] });
   const { snapshots } = await survivor.look();
   expect(snapshots.map((one) => [one.height, one.isMarked])).toContainEqual([height, true]);
@@ -44,12 +51,13 @@ it("killed while its zfs snapshot runs: that is finished first, and the next sna
 it("killed while its rollback runs: that is finished first, and the next command finishes the rest", async () => {
   const survivor = await Survivor.make(suite.pool(), "rollback");
   const before = await survivor.grow(2);
-  const zfs = await killWhile("program", survivor, { kind: "rollback", height: 0 });
+  // The first is the check.
+  const zfs = await killWhile(["program", 2], survivor, { kind: "rollback", height: 0 });
   expect(await survivor.look()).toEqual({ ...before, hasJournal: true, live: undefined });
 
   const height = survivor.nextHeight();
   const waiting = survivor.btm.path.snapshot(height);
-  await zfs.letGo();
+  zfs.letGo();
   expect(await waiting).toMatchObject({ taken: true, recovered: ["Finished the interrupted rollback to 0"] });
   const { snapshots, ...rest } = await survivor.look();
   expect(rest).toEqual({ hasJournal: false, live: before.live && { ...before.live, files: survivor.first } });

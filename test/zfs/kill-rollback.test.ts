@@ -100,14 +100,16 @@ it("killed while a dataset with a legacy mount point is unmounted: the next roll
   await killAndGoOn(survivor, "after unmount", "rollback", "path");
 });
 
-it("killed once a dataset that was not mounted is rolled back: nothing is to be done, and it is not mounted", async () => {
+it("killed once a dataset that was not mounted is rolled back: the next command says so, and does not mount it", async () => {
   const survivor = await Survivor.make(suite.pool(), "unmounted");
   const before = await survivor.grow(2);
   await run("zfs", ["unmount", survivor.dataset]);
   await suite.kill(survivor, { by: "name", operation }, both("roll back"), 1);
   const after = settled(survivor, before, true);
-  expect(await survivor.look()).toEqual({ ...after, live: undefined });
-  expect(await survivor.btm.name.clean({ kept: 100 })).toMatchObject({ removed: [], recovered: [] });
+  expect(await survivor.look()).toEqual({ ...after, hasJournal: true, live: undefined });
+  const recovered = ["The rollback to 0 was done, and interrupted after that"];
+  expect(await survivor.btm.name.clean({ kept: 100 })).toMatchObject({ removed: [], recovered });
+  expect(await survivor.look()).toMatchObject({ hasJournal: false, live: undefined });
   await run("zfs", ["mount", survivor.dataset]);
   expect(await survivor.look()).toEqual(after);
 });
