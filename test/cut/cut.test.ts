@@ -14,7 +14,7 @@ const SEED = process.env["BTM_CUT_SEED"] ?? String(randomInt(2 ** 32));
 interface Cut {
   readonly number: number;
   readonly moment: Moment;
-  /** From the moment to the cut: a share of what a step takes, which is 0.1 s to 1 s in a guest. */
+  /** From the moment to the cut: in times that a snapshot takes, 0.1 s to 1 s in a guest. */
   readonly delay: number;
   readonly choice: number;
 }
@@ -32,7 +32,7 @@ function cutOf(number: number): Cut {
   ];
   const moment = moments[number % moments.length];
   if (moment === undefined) throw new TypeError("No moment");
-  return { number, moment, delay: 1.5 * b, choice: c };
+  return { number, moment, delay: 2 * b, choice: c };
 }
 
 /** From 0 to below 1, the same for the same seed. */
@@ -75,7 +75,7 @@ describe.skipIf(findLab() === undefined).concurrent(`the power is cut while btm 
 
 /** What a boot has found of what the cut before it had left. */
 function judge(machine: Machine, boot: number, { number, moment, delay }: Cut, expect: ExpectStatic): void {
-  const cut = `cut ${String(number)}, ${moment.operation}: ${delay.toFixed(2)} steps after "before ${moment.step}"`;
+  const cut = `cut ${String(number)}, ${moment.operation}: ${delay.toFixed(2)} snapshot times after "before ${moment.step}"`;
   const [events, acks, seen] = [machine.events(boot - 1), machine.acks(boot - 1), machine.seen(boot)];
   const verdicts = worldsOf(events, acks).map((world) => ({ name: world.name, differences: differences(world, seen) }));
   const last = events.at(-1);

@@ -42,7 +42,7 @@ export interface Seen {
 export const FILES = {
   volume: "volume",
   image: "image",
-  /** There as soon as the moment has come; how many milliseconds the step before it took. */
+  /** There as soon as the moment has come; how many milliseconds the snapshot before it took. */
   word: "word",
   events: (boot: number): string => `events-${String(boot)}`,
   /** The serial of each record that has been written out, a line each. */

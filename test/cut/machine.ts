@@ -96,7 +96,7 @@ export class Boot {
     this.#said = said.then(([stdout, stderr]) => stdout + stderr);
   }
 
-  /** Resolves when the moment has come, with the milliseconds that the step before it took. */
+  /** Resolves when the moment has come, with the milliseconds that the snapshot before it took. */
   async word(): Promise<number> {
     const early = this.#said.then((said): never => {
       throw new Error(`The guest ended before its moment, with ${String(this.#guest.exitCode)}: ${said}`);
