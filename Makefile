@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/.tools/node/bin:$(PATH)
 export NODE_NO_WARNINGS := 1
 
 .DELETE_ON_ERROR:
-.PHONY: all build demo test test-unit test-zfs test-long lint types check-package bench clean help setup
+.PHONY: all build demo test test-unit test-zfs test-long lab lint types check-package bench clean help setup
 
 all: build
 
@@ -39,6 +39,9 @@ test-zfs: build/btm ## the tests on a real ZFS: of this machine, or of the lab (
 test-long: setup ## a hundred power cuts, or BTM_CUTS of them, in guests of the lab (root)
 	@tools/setup.sh zstd
 	@BTM_CUTS=$${BTM_CUTS:-100} $(VITEST) run --project cut
+
+lab: ## build the lab for the ZFS tests from Debian's sources: User-Mode Linux, OpenZFS 2.1 and 2.3 (root, about 20 minutes)
+	@tools/lab/build.sh
 
 test-unit: setup ## the tests that need no root
 	@$(VITEST) run --project unit
