@@ -4,9 +4,9 @@
 NODE := .tools/node/bin/node
 VITEST := $(NODE) node_modules/vitest/vitest.mjs
 SOURCES := $(shell find src -name '*.ts' ! -name '*.test.ts')
-# mkfs.btrfs for the loopback images, the smallest real chain node that Debian has, what makes a system call fail, and
-# what the lab is packed with.
-TEST_PACKAGES := btrfs-progs litecoind strace zstd
+# mkfs.btrfs for the loopback images, the smallest real chain node that Debian has, what makes a system call fail, what
+# the lab is packed with, and what sanoid is written in.
+TEST_PACKAGES := btrfs-progs litecoind strace zstd perl
 BENCH_PACKAGES := btrfs-progs gcc libc6-dev
 
 # The pinned Node goes before the system's for whatever is started from here.
@@ -27,13 +27,15 @@ demo: build/btm ## a real node on a real Btrfs, rolled back before your eyes (ro
 
 test: build/btm dist/index.js ## every test, on real file systems and real nodes (root)
 	@tools/setup.sh $(TEST_PACKAGES)
+	@tools/fetch-sanoid.sh
 	@# What was installed and built is written out first: a commit of a test's file system would wait behind it.
 	@sync
 	@# One that fails does not keep the other from running. The tests of ZFS need a machine of their own, or a guest.
 	@status=0; $(VITEST) run --project '!zfs' || status=1; $(NODE) tools/test-zfs.ts || status=1; exit $$status
 
 test-zfs: build/btm ## the tests on a real ZFS: of this machine, or of the lab (root)
-	@tools/setup.sh zstd
+	@tools/setup.sh litecoind zstd perl
+	@tools/fetch-sanoid.sh
 	@$(NODE) tools/test-zfs.ts
 
 test-long: setup ## a hundred power cuts, or BTM_CUTS of them, in guests of the lab (root)

@@ -35,7 +35,7 @@ export async function runGuest<T>({ lab, zfs, line, collect, signal }: GuestTask
     const guest = spawn(join(lab, "zfs-run"), args, {
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, VMTIMEOUT: process.env["VMTIMEOUT"] ?? "900" },
+      env: { ...process.env, VMTIMEOUT: process.env["VMTIMEOUT"] ?? "2400" },
     });
     const ended = once(guest, "close");
     const cut = async (): Promise<void> => {

@@ -4,7 +4,7 @@
  *
  * usage: tools/test-zfs.ts [--zfs 21|23] [-- VITEST_ARGUMENT...]
  *   BTM_LAB=FOLDER           the lab, when it is not where it is looked for (tools/find-zfs.ts)
- *   VMTIMEOUT=SECONDS        how long a guest may take; 900 unless given
+ *   VMTIMEOUT=SECONDS        how long a guest may take; 2400 unless given
  *   BTM_TEST_REPORT=X.json   the JSON reports go beside it: X-zfs-2.1.json, X-zfs-2.3.json or X-zfs-native.json
  */
 import { spawn } from "node:child_process";

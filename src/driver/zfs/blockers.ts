@@ -1,7 +1,7 @@
 import { join } from "node:path";
 
 import { identityOf, withDirectory } from "../../sys/directory.ts";
-import { AT_FDCWD } from "../../sys/libc.ts";
+import { AT_FDCWD, isErrno } from "../../sys/libc.ts";
 import { deviceNumber, type Mount, readLoopDevices } from "../../sys/mounts.ts";
 import { processesOn, processesWithDevice, type ProcessUse } from "../../sys/processes.ts";
 import { holdersOf, isSwap } from "../../sys/zvol.ts";
@@ -29,7 +29,8 @@ export function childBlockers({ dataset, mount, mounts }: Place, named: Readonly
 
 /** Something else is to be seen at the place of the volume: to unmount there would be to unmount that. */
 export function coverBlockers(mount: Mount): Blocker[] {
-  if (mountIdAt(mount.mountPoint) === mount.id) return [];
+  const seen = mountIdAt(mount.mountPoint);
+  if (seen === mount.id || seen === "hidden") return [];
   return [
     {
       kind: "mount",
@@ -39,12 +40,12 @@ export function coverBlockers(mount: Mount): Blocker[] {
   ];
 }
 
-function mountIdAt(mountPoint: string): bigint | undefined {
+function mountIdAt(mountPoint: string): bigint | "hidden" | undefined {
   try {
     return withDirectory(AT_FDCWD, mountPoint, identityOf).mountId;
-  } catch {
-    // Nothing is there that could be looked at.
-    return undefined;
+  } catch (error) {
+    // To a user who may not look there; root, who alone unmounts, may.
+    return isErrno(error, "EACCES", "EPERM") ? "hidden" : undefined;
   }
 }
 

@@ -8,7 +8,6 @@ import { quote } from "../../text.ts";
 import { isPath } from "../../volume-name.ts";
 import type { ZfsCommand } from "./command.ts";
 import { journalAt } from "./journal.ts";
-import { list } from "./rows.ts";
 
 /**
  * The dataset that a volume names: by its own name; by the path where it is mounted, or was until a rollback of it was
@@ -64,8 +63,10 @@ async function unmountedAt(volume: string, zfs: ZfsCommand): Promise<string | Bt
   const left = journalAt(path);
   if (left !== undefined) return left.dataset;
   const action = `look for the dataset of ${quote(volume)}`;
-  const rows = await list(zfs, { types: "filesystem", columns: ["mountpoint"], action });
-  const belong = rows.filter((row) => row.value("mountpoint") === path).map((row) => quote(row.name));
+  // For the text of an error only: a mount point with a line break in it is not found, and does no harm.
+  const text = await zfs.read(["list", "-Hp", "-t", "filesystem", "-o", "name,mountpoint"], { action });
+  const pairs = text.split("\n").map((line) => line.split("\t"));
+  const belong = pairs.filter(([, mountpoint]) => mountpoint === path).map(([name = ""]) => quote(name));
   if (belong.length === 0) return undefined;
   // Its snapshots would hold something else than what is written there now.
   const what = `nothing is mounted there, where ${belong.join(" and ")} belong${belong.length === 1 ? "s" : ""}`;

@@ -26,16 +26,18 @@ export async function lookAround(
   target: Snapshot,
   action: string,
 ): Promise<Surroundings> {
-  const columns = ["createtxg", "mountpoint", "canmount"];
-  const rows = await list(zfs, { types: "filesystem,volume,snapshot,bookmark", columns, dataset, action });
+  const types = "filesystem,volume,snapshot,bookmark";
+  const rows = await list(zfs, { types, columns: ["createtxg", "canmount"], dataset, action });
   const own = rows.find((row) => row.name === dataset);
   const goal = rows.find((row) => row.name === target.name)?.number("createtxg") ?? 0n;
-  const isAsProperty = own?.value("mountpoint") === mount?.mountPoint && own?.value("canmount") !== "off";
+  // By itself, for a mount point may have a line break in it.
+  const value = await zfs.read(["get", "-Hp", "-o", "value", "mountpoint", dataset], { action });
+  const mountpoint = value.replace(/\n$/, "");
+  const isAsProperty = mountpoint === mount?.mountPoint && own?.value("canmount") !== "off";
+  const bookmarks = rows.filter((row) => row.name.includes("#") && row.number("createtxg") <= goal);
   return {
-    olderBookmarks: rows
-      .filter((row) => row.name.includes("#") && row.number("createtxg") <= goal)
-      .map((row) => row.name),
-    way: own?.value("mountpoint") === "legacy" ? "legacy" : isAsProperty ? "property" : "elsewhere",
+    olderBookmarks: bookmarks.map((row) => row.name),
+    way: mountpoint === "legacy" ? "legacy" : isAsProperty ? "property" : "elsewhere",
   };
 }
 
