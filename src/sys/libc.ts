@@ -81,7 +81,6 @@ const cFcntl = declare("int fcntl(int fd, int command, ...)");
 const cOpen = declare("int open(const char *path, int flags)");
 const cSyncfs = declare("int syncfs(int fd)");
 const cStatfs = declare("int statfs(const char *path, void *buffer)");
-const cSync = declare("void sync()");
 const cFgetxattr = declare("intptr_t fgetxattr(int fd, const char *name, void *value, size_t size)");
 const cFsetxattr = declare("int fsetxattr(int fd, const char *name, const void *value, size_t size, int flags)");
 const cFremovexattr = declare("int fremovexattr(int fd, const char *name)");
@@ -221,11 +220,6 @@ export function fileSystemId(path: string): bigint {
   const buffer = Buffer.alloc(120);
   check("statfs", cStatfs(path, buffer));
   return buffer.readBigUInt64LE(56);
-}
-
-/** Writes out everything of every file system, and waits for it (sync(2)). */
-export function syncAll(): Promise<number> {
-  return checkAsync("sync", cSync);
 }
 
 /** Writes out everything of the file system the descriptor is on, and waits for it. */

@@ -94,7 +94,7 @@ export class ZfsCommand {
 }
 
 /** What it means that something gave no answer in time. */
-export function timedOut(action: string, what: string, error: CommandTimeout): BtmError {
+function timedOut(action: string, what: string, error: CommandTimeout): BtmError {
   const pid = error.stuckPid;
   const stuck =
     pid === undefined ? "" : `; process ${String(pid)} goes on, and holds the lock of the volume until it is done`;

@@ -20,7 +20,7 @@ export interface Row {
   readonly number: (column: string) => bigint;
 }
 
-export function listArguments({ types, columns, dataset }: Omit<Query, "action">): string[] {
+function listArguments({ types, columns, dataset }: Omit<Query, "action">): string[] {
   const all = ["name", "guid", ...columns, "guid"].join(",");
   return ["list", "-Hp", "-d", "1", "-t", types, "-o", all, dataset];
 }
@@ -37,7 +37,7 @@ export async function list(zfs: ZfsCommand, query: Query): Promise<Row[]> {
  *
  * @throws BtmError SYSTEM_ERROR
  */
-export function parseRows(text: string, { columns, action }: Pick<Query, "columns" | "action">): Row[] {
+function parseRows(text: string, { columns, action }: Pick<Query, "columns" | "action">): Row[] {
   const places = new Map(columns.map((column, i) => [column, i + 2]));
   const names = new Set<string>();
   const lines = text.split("\n");
