@@ -37,7 +37,7 @@ export async function list(zfs: ZfsCommand, query: Query): Promise<Row[]> {
  *
  * @throws BtmError SYSTEM_ERROR
  */
-function parseRows(text: string, { columns, action }: Pick<Query, "columns" | "action">): Row[] {
+export function parseRows(text: string, { columns, action }: Pick<Query, "columns" | "action">): Row[] {
   const places = new Map(columns.map((column, i) => [column, i + 2]));
   const names = new Set<string>();
   const lines = text.split("\n");
