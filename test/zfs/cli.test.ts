@@ -74,13 +74,13 @@ it("says plainly what a rollback loses, what is in its way, and what it did", as
       live state:  is lost: all that was written since the snapshot
       destroyed:   $VOLUME@10, $VOLUME@20, for good
       in the way:  the snapshot "$VOLUME@by hand" is newer than the target and not btm's own. Give --discard-foreign to destroy it with the newer ones of btm; to keep it, zfs send it elsewhere first
-      in the way:  the snapshot "$VOLUME@10", which would be destroyed, is held: "my backup". zfs release "my backup" "$VOLUME@10" lets it go
+      in the way:  the snapshot "$VOLUME@10", which would be destroyed, is held: "my backup". zfs release 'my backup' '$VOLUME@10' lets it go
     -- exit 5"
   `);
   expect(await says(rollback, volume)).toMatchInlineSnapshot(`
     "-- on stderr:
     btm: Cannot roll back "$VOLUME" to 0: the snapshot "$VOLUME@by hand" is newer than the target and not btm's own; the snapshot "$VOLUME@10", which would be destroyed, is held: "my backup"
-      hint: Give --discard-foreign to destroy it with the newer ones of btm; to keep it, zfs send it elsewhere first. zfs release "my backup" "$VOLUME@10" lets it go
+      hint: Give --discard-foreign to destroy it with the newer ones of btm; to keep it, zfs send it elsewhere first. zfs release 'my backup' '$VOLUME@10' lets it go
     -- exit 5"
   `);
   await undo.all();
