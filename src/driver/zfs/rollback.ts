@@ -89,9 +89,12 @@ interface Verdict {
 /** The disk tells what a command that was killed, or gave no answer, has done. */
 async function judge({ place, zfs }: Work, plan: RollbackPlan, token: string, failure: Error): Promise<Verdict> {
   const { dataset } = place;
+  // The program itself, or umount, has said what it did.
+  if (isBtmError(failure) && ["PLAN_CHANGED", "BLOCKED", "PARTLY_DONE"].includes(failure.code))
+    return { error: failure };
   const query = { types: "filesystem,volume,snapshot", columns: [PROPERTY.done], dataset };
   const rows = await list(zfs, { ...query, action: `look at ${quote(dataset)}` }).catch(() => undefined);
-  if (rows === undefined || (isBtmError(failure) && failure.code === "PARTLY_DONE")) return { error: failure };
+  if (rows === undefined) return { error: failure };
   const isDone = rows.find((row) => row.name === dataset)?.value(PROPERTY.done) === token;
   if (isDone) return { warning: `it is done, although its command failed: ${failure.message}` };
   const there = new Set(rows.map((row) => row.guid));
