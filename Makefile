@@ -15,17 +15,21 @@ export PATH := $(CURDIR)/.tools/node/bin:$(PATH)
 export NODE_NO_WARNINGS := 1
 
 .DELETE_ON_ERROR:
-.PHONY: all build demo test test-unit test-zfs test-long lab lint types check-package bench clean help setup
+.PHONY: all build package deb demo test test-unit test-zfs test-long lab nodes lint types check-package bench clean help setup
 
-all: build
+all: package
 
 build: build/btm ## the stand-alone executable: build/btm
+
+package: btm_package.tar.gz ## what is installed: btm_package.tar.gz, with the executable, install.sh, units and a configuration
+
+deb: build/btm.deb ## the same as a Debian package: build/btm.deb
 
 demo: build/btm ## a real node on a real Btrfs, rolled back before your eyes (root)
 	@tools/setup.sh btrfs-progs litecoind
 	@$(NODE) tools/demo/demo.ts
 
-test: build/btm dist/index.js ## the tests, on real file systems and real nodes (root)
+test: build/btm btm_package.tar.gz build/btm.deb dist/index.js ## the tests, on real file systems and real nodes (root)
 	@tools/setup.sh $(TEST_PACKAGES)
 	@tools/fetch-sanoid.sh
 	@# What was installed and built is written out first: a commit of a test's file system would wait behind it.
@@ -40,9 +44,17 @@ test-zfs: build/btm ## all tests of ZFS, on both its versions in the lab where t
 	@tools/fetch-sanoid.sh
 	@$(NODE) tools/test-zfs.ts
 
-test-long: setup ## a hundred power cuts, or BTM_CUTS of them, in guests of the lab (root)
-	@tools/setup.sh zstd
+LONG := src/daemon/socket-fuzz.test.ts src/daemon/config-file.test.ts test/e2e/daemon-long.test.ts \
+	test/e2e/daemon-filling.test.ts test/e2e/quiesce-frozen-time.test.ts
+
+test-long: build/btm ## a day through the daemon, its fuzzes a million times, a node frozen 600 times, a hundred power cuts (BTM_CUTS) in the lab (root)
+	@tools/setup.sh btrfs-progs zstd
+	@BTM_TEST_LONG=1 $(VITEST) run $(LONG)
 	@BTM_CUTS=$${BTM_CUTS:-100} $(VITEST) run --project cut
+
+nodes: setup ## the real nodes that tests follow besides litecoind: monerod, hsd, ethereumjs, anvil, and with Go geth and CometBFT
+	@tools/setup.sh monero
+	@tools/fetch-nodes.sh hsd ethereumjs anvil geth cometbft
 
 lab: ## build the lab for the ZFS tests from Debian's sources: User-Mode Linux, OpenZFS 2.1 and 2.3 (root, about 20 minutes)
 	@tools/lab/build.sh
@@ -66,7 +78,7 @@ bench: build/btm ## side by side with the original and the bare tools (root)
 	@$(NODE) bench/bench.ts
 
 clean: ## remove what was built; node_modules and .tools stay
-	rm -rf build dist coverage
+	rm -rf build dist coverage btm_package.tar.gz
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -76,6 +88,14 @@ setup:
 
 build/btm: $(SOURCES) tools/build-executable.ts tools/koffi-embedded.ts package.json package-lock.json | setup
 	@.tools/bun run tools/build-executable.ts $@
+
+PACKAGED := build/btm LICENSE $(wildcard tools/package/*) $(wildcard tools/package/deb/*) $(wildcard tools/systemd/*)
+
+btm_package.tar.gz: $(PACKAGED)
+	@tools/package/make-package.sh tar $@
+
+build/btm.deb: $(PACKAGED)
+	@tools/package/make-package.sh deb $@
 
 dist/index.js: $(SOURCES) tsconfig.json tsconfig.build.json package.json package-lock.json | setup
 	@rm -rf dist

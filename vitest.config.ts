@@ -77,6 +77,8 @@ function projectOf(tier: Tier, place: number): TestProjectInlineConfiguration {
       name,
       include: [...include],
       testTimeout: timeoutMs,
+      // What is waited for comes when it comes; a guard as well.
+      expect: { poll: { timeout: 30_000 } },
       hookTimeout: timeoutMs,
       sequence: { groupOrder: place },
       ...(isInOneThread ? { pool: "threads", isolate: false, maxWorkers: 1 } : {}),

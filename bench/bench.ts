@@ -11,10 +11,12 @@ import { isReached, type Line, ratioOf, type Row } from "./lib/row.ts";
 import { table } from "./lib/table.ts";
 import { prepareTools } from "./lib/tools.ts";
 import { clean } from "./rows/clean.ts";
+import { daemon } from "./rows/daemon.ts";
 import { leveldb } from "./rows/leveldb.ts";
 import { list } from "./rows/list.ts";
 import { memory } from "./rows/memory.ts";
 import { retention } from "./rows/retention.ts";
+import { rollback } from "./rows/rollback.ts";
 import { snapshotAgainstIoctl } from "./rows/snapshot-ioctl.ts";
 import { snapshotAgainstOriginal } from "./rows/snapshot-original.ts";
 import { start } from "./rows/start.ts";
@@ -32,10 +34,12 @@ const ROWS: readonly Row[] = [
   snapshotAgainstOriginal,
   list,
   clean,
+  rollback,
   start,
   retention,
   memory,
   leveldb,
+  daemon,
   zfsRow(values.zfs),
 ];
 

@@ -1,26 +1,27 @@
 import { checkCallOptions } from "./call-options.ts";
-import { type BtmCfg, type BtmOptions, type Mode, parseCfg, parseKept } from "./cfg.ts";
+import { type BtmCfg, type BtmOptions, type Mode, parseCfg } from "./cfg.ts";
 import { driverFor, modeOf } from "./driver/detect.ts";
-import type { Blocker, DestroyOutcome, Driver, DriverDeps, RollbackPlan, Snapshot, Volume } from "./driver/driver.ts";
-import { BtmError, isBtmError, throwIfAborted } from "./errors.ts";
-import { due, type Height, type HeightInput, parseHeight } from "./height.ts";
-import { decide } from "./retention/retention.ts";
-import type {
-  AdoptResult,
-  BtmDeps,
-  CallOptions,
-  CleanOptions,
-  CleanResult,
-  Failure,
-  PlannedOptions,
-  RollbackOptions,
-  RollbackResult,
-  SnapshotOptions,
-  SnapshotResult,
-} from "./results.ts";
-import { chooseTarget } from "./rollback/choose.ts";
+import type { Driver, DriverDeps, OpenClone, Snapshot, UndoPoint, Volume } from "./driver/driver.ts";
+import type { SnapshotRecord } from "./record.ts";
+import { type HeightInput, parseHeight } from "./height.ts";
+import type * as results from "./results.ts";
 import { Session } from "./session.ts";
-import { count, quote } from "./text.ts";
+import { adopt } from "./use/adopt.ts";
+import { clean } from "./use/clean.ts";
+import { describe } from "./use/describe.ts";
+import { clones, close, open } from "./use/clones.ts";
+import { groupHeights } from "./use/group.ts";
+import { list } from "./use/list.ts";
+import { overview } from "./use/overview.ts";
+import { pin, unpin } from "./use/pin.ts";
+import { recover } from "./use/recover.ts";
+import { rollback, undo } from "./use/rollback.ts";
+import { snapshot } from "./use/snapshot.ts";
+import { snapshotGroup } from "./use/snapshot-group.ts";
+import { thin } from "./use/thin.ts";
+import { thinGroup } from "./use/thin-group.ts";
+import { dropUndo, undoPoints } from "./use/undo-points.ts";
+import type { Use } from "./use/use.ts";
 
 /**
  * A time machine for one volume. Holds nothing between calls but what it has learnt, so there is nothing to close; calls
@@ -38,10 +39,11 @@ export class Btm {
   readonly #deps: DriverDeps;
   readonly #drivers = new Map<Mode, Promise<Driver>>();
   readonly #onResolved: (resolved: string) => void;
+  readonly #use: Use;
   /** What was last told; what was given needs no telling. */
   #resolved: string;
 
-  constructor(options: BtmOptions, deps: BtmDeps = {}) {
+  constructor(options: BtmOptions, deps: results.BtmDeps = {}) {
     this.cfg = parseCfg(options);
     this.#deps = {
       onStep: deps.onStep ?? (() => undefined),
@@ -51,6 +53,12 @@ export class Btm {
     };
     this.#onResolved = deps.onResolved ?? (() => undefined);
     this.#resolved = this.cfg.volume;
+    this.#use = {
+      cfg: this.cfg,
+      onStep: this.#deps.onStep,
+      capabilities: async () => (await this.#driver()).capabilities,
+      run: (signal, use) => this.#run(signal, use),
+    };
   }
 
   /**
@@ -61,43 +69,55 @@ export class Btm {
    * @example
    * const { taken, reason } = await btm.snapshot(11n);
    */
-  async snapshot(height: HeightInput, options: SnapshotOptions = {}): Promise<SnapshotResult> {
-    checkCallOptions("snapshot", options, { force: "boolean", prune: "boolean", dryRun: "boolean" });
-    const { dryRun = false, signal } = options;
-    const at = parseHeight(height);
-    const plan = (seen: readonly Snapshot[]): SnapshotPlan => this.#planSnapshot(at, options, seen);
-    const answer = ({ taken, reason, last }: SnapshotPlan, rest: Partial<SnapshotResult> = {}): SnapshotResult => {
-      return { taken, height: at, reason, last, pruned: [], failed: [], recovered: [], dryRun, ...rest };
-    };
-    return this.#run(signal, async (session) => {
-      if (dryRun) {
-        const planned = plan(await session.volume.snapshots());
-        const recovered = await session.volume.pending();
-        if (planned.taken) await refuseIncomplete(session.volume, at);
-        return answer(planned, { recovered, pruned: planned.excess.map((snapshot) => snapshot.height) });
-      }
-      // Most blocks are not due: while another btm has the lock they are answered without it.
-      if (!(await session.volume.tryLock())) {
-        const glance = plan(await session.volume.snapshots());
-        if (!glance.taken) return answer(glance);
-      }
-      await session.lock();
-      const { volume, recovered } = session;
-      const { memoryIsCurrent } = (await this.#driver()).capabilities;
-      const remembered = await volume.snapshots("from-memory");
-      let planned = plan(remembered);
-      // Others may have removed what is remembered: the chain is below it, so there was a rollback perhaps.
-      const isDoubtful = !memoryIsCurrent && remembered.some((snapshot) => snapshot.height > at);
-      if (planned.reason === "exists" || isDoubtful) planned = plan(await volume.snapshots());
-      if (!planned.taken) return answer(planned, { recovered });
-      await refuseIncomplete(volume, at);
-      throwIfAborted(signal);
-      if (!(await volume.create(at))) return answer({ ...planned, taken: false, reason: "exists" }, { recovered });
-      // Thinning comes after a success only, and a failure of it does not undo that.
-      const outcomes = await this.#thin(volume, at, planned.excess, memoryIsCurrent);
-      const pruned = outcomes.flatMap(({ snapshot, error }) => (error === undefined ? [snapshot.height] : []));
-      return answer(planned, { recovered, pruned, failed: failuresOf(outcomes) });
-    });
+  snapshot(height: HeightInput, options: results.SnapshotOptions = {}): Promise<results.SnapshotResult> {
+    if (this.cfg.mode === "external") return this.#askSnapshot(height, options);
+    return snapshot(this.#use, height, options);
+  }
+
+  /**
+   * The same of volumes that belong together, as those of an execution and a consensus client do: of each or of none, in
+   * one transaction of ZFS. The heights that count are those that all of them have. They have one itv, cap and algo.
+   *
+   * @throws BtmError MODE_UNAVAILABLE when no one step does it, as on Btrfs, unless `writersHalted`; NAME_TAKEN when some
+   * have a snapshot of that height and some have none; BAD_OPTION, and those of {@link snapshot}
+   * @example
+   * const { taken, members } = await Btm.snapshotGroup([execution, consensus], 11n);
+   */
+  static snapshotGroup(
+    members: readonly Btm[],
+    height: HeightInput,
+    options: results.GroupSnapshotOptions = {},
+  ): Promise<results.GroupSnapshotResult> {
+    return snapshotGroup(
+      members.map((member) => member.#use),
+      height,
+      options,
+    );
+  }
+
+  /**
+   * The heights of which all of several volumes have snapshots.
+   *
+   * @throws BtmError those of {@link snapshotGroup}
+   */
+  static groupHeights(members: readonly Btm[], options: results.GroupOptions = {}): Promise<results.GroupListing> {
+    return groupHeights(
+      members.map((member) => member.#use),
+      options,
+    );
+  }
+
+  /**
+   * Thins the snapshots of several volumes as {@link thin} does, all alike, so that they go on having the same heights.
+   *
+   * @returns what became of each, in the order given
+   * @throws BtmError those of {@link snapshotGroup} and {@link thin}
+   */
+  static thinGroup(members: readonly Btm[], options: results.ThinOptions): Promise<results.ThinResult[]> {
+    return thinGroup(
+      members.map((member) => member.#use),
+      options,
+    );
   }
 
   /**
@@ -106,93 +126,99 @@ export class Btm {
    * @example
    * for (const { height, createdAt } of await btm.list()) console.log(height, createdAt);
    */
-  async list(options: CallOptions = {}): Promise<Snapshot[]> {
-    checkCallOptions("list", options, {});
-    return this.#run(options.signal, ({ volume }) => volume.snapshots());
+  list(options: results.CallOptions = {}): Promise<Snapshot[]> {
+    if (this.cfg.mode === "external") return this.#askList(options);
+    return list(this.#use, options);
+  }
+
+  /** The snapshots, the open copies and the undo points, in one look. */
+  overview(options: results.CallOptions = {}): Promise<results.Overview> {
+    return overview(this.#use, options);
   }
 
   /**
    * Puts the volume back to a height: the latest snapshot without one; with one, the snapshot of that height, or unless
-   * strict the nearest below. The node must be stopped. On Btrfs what was live is kept aside and newer snapshots stay; on
-   * ZFS what was live is lost, and the marked snapshots taken after the target are destroyed: look at a dry run first.
+   * strict the nearest below. The node must be stopped, or be named by `services`. What was live and the newer snapshots
+   * are kept as an undo point, unless discardNewer. Look at a dry run first.
    *
    * @throws BtmError BAD_HEIGHT, NO_SNAPSHOTS, NO_SUCH_SNAPSHOT, NOTHING_BELOW, BLOCKED with everything that stands in the
-   * way, PLAN_CHANGED, DECLINED
+   * way, SIGNER_STATE, PLAN_CHANGED, DECLINED; SERVICE_FAILED when it is done and a service does not start
    * @example
-   * const { target, undo } = await btm.rollback(11, { strict: true });
+   * const { target, undo } = await btm.rollback(11, { strict: true, services: ["node.service"] });
    */
-  async rollback(height?: HeightInput, options: RollbackOptions = {}): Promise<RollbackResult> {
-    const kinds = { strict: "boolean", discardForeign: "boolean", dryRun: "boolean", confirm: "function" } as const;
-    checkCallOptions("rollback", options, kinds);
-    const { strict = false, discardForeign = false, dryRun = false, confirm, signal } = options;
-    const asked = height === undefined ? undefined : parseHeight(height);
-    return this.#run(signal, async (session) => {
-      const makePlan = async (recovered: readonly string[] = session.recovered): Promise<RollbackResult> => {
-        const { volume } = session;
-        const snapshots = await volume.snapshots();
-        const chosen = chooseTarget(volume.name, snapshots, asked, strict);
-        const newer = snapshots.filter((snapshot) => snapshot.height > chosen.target.height);
-        const plan = await volume.planRollback(chosen.target, { discardForeign, signal });
-        const { undo, destroyed, discarded, blockers, warnings } = plan;
-        if (!dryRun && blockers.length > 0)
-          throw blocked(`roll back ${quote(volume.name)} to ${String(chosen.target.height)}`, blockers);
-        return {
-          asked,
-          ...chosen,
-          newer,
-          destroyed,
-          discarded,
-          undo,
-          blockers,
-          warnings: [...warnings, ...aboutNewer(newer.filter((snapshot) => stays(snapshot, plan)))],
-          recovered,
-          dryRun,
-        };
-      };
-      const isSame = (a: RollbackResult, b: RollbackResult): boolean =>
-        sameSnapshots([a.target, ...a.destroyed, ...a.discarded], [b.target, ...b.destroyed, ...b.discarded]) &&
-        a.undo?.number === b.undo?.number;
-      if (dryRun) return makePlan(await session.volume.pending());
-      const plan = await session.agree(makePlan, isSame, confirm);
-      throwIfAborted(signal);
-      const warnings = await session.volume.rollback(plan);
-      return { ...plan, warnings: [...plan.warnings, ...warnings] };
-    });
+  rollback(height?: HeightInput, options: results.RollbackOptions = {}): Promise<results.RollbackResult> {
+    return rollback(this.#use, height, options);
   }
 
   /**
-   * Destroys all snapshots but the newest `kept`. Pinned ones and those that btm did not make stay.
+   * Brings back an undo point: the latest without a number. What is live becomes an undo point in turn, so that undoing
+   * twice is redoing.
+   *
+   * @throws BtmError NO_SUCH_UNDO, and those of {@link rollback}
+   * @example
+   * await btm.undo();
+   */
+  undo(number?: bigint | number | string, options: results.SwitchOptions = {}): Promise<results.RollbackResult> {
+    return undo(this.#use, number, options);
+  }
+
+  /**
+   * The undo points, ascending by number.
+   *
+   * @example
+   * for (const { number, at, bytes } of await btm.undoPoints({ measure: true })) console.log(number, at, bytes);
+   */
+  undoPoints(options: results.UndoPointsOptions = {}): Promise<UndoPoint[]> {
+    return undoPoints(this.#use, options);
+  }
+
+  /**
+   * Destroys an undo point, or all of them, with the snapshots in it.
+   *
+   * @throws BtmError NO_SUCH_UNDO, BLOCKED, PLAN_CHANGED, DECLINED, PARTLY_DONE
+   * @example
+   * await btm.dropUndo("all");
+   */
+  dropUndo(
+    which: bigint | number | string,
+    options: results.PlannedOptions<results.DropResult> = {},
+  ): Promise<results.DropResult> {
+    return dropUndo(this.#use, which, options);
+  }
+
+  /**
+   * Finishes or undoes what a killed process or a power cut left half done, and starts the services that it had stopped.
+   * Every call that changes the volume does the first as well.
+   *
+   * @throws BtmError SERVICE_FAILED
+   * @example
+   * const { recovered } = await btm.recover();
+   */
+  recover(options: results.RecoverOptions = {}): Promise<results.RecoverResult> {
+    return recover(this.#use, options);
+  }
+
+  /**
+   * Destroys all snapshots but the newest `kept`. Pinned ones, those that an undo point or an open clone needs, and those
+   * that btm did not make stay.
    *
    * @throws BtmError BAD_KEPT, PLAN_CHANGED, DECLINED
    * @example
    * await btm.clean({ kept: 10 });
    */
-  async clean(options: CleanOptions = {}): Promise<CleanResult> {
-    checkCallOptions("clean", options, { kept: "any", dryRun: "boolean", confirm: "function" });
-    const { dryRun = false, confirm, signal } = options;
-    const keep = parseKept(options.kept ?? 0);
-    return this.#run(signal, async (session) => {
-      const makePlan = async (recovered: readonly string[] = session.recovered): Promise<CleanResult> => {
-        const { volume } = session;
-        const snapshots = await volume.snapshots();
-        const ours = snapshots.filter(isOurs);
-        const removed = new Set(ours.slice(0, Math.max(0, ours.length - keep)).filter((snapshot) => !snapshot.pinned));
-        return {
-          removed: [...removed],
-          kept: snapshots.filter((snapshot) => !removed.has(snapshot)),
-          failed: [],
-          recovered,
-          dryRun,
-        };
-      };
-      if (dryRun) return makePlan(await session.volume.pending());
-      const isSame = (a: CleanResult, b: CleanResult): boolean => sameSnapshots(a.removed, b.removed);
-      const plan = await session.agree(makePlan, isSame, confirm);
-      const outcomes = await session.volume.destroy(plan.removed, signal);
-      const failed = failuresOf(outcomes);
-      const stay = new Set(failed.map((failure) => failure.snapshot));
-      return { ...plan, removed: plan.removed.filter((snapshot) => !stay.has(snapshot)), failed };
-    });
+  clean(options: results.CleanOptions = {}): Promise<results.CleanResult> {
+    return clean(this.#use, options);
+  }
+
+  /**
+   * Thins the snapshots to fewer than cap, by the same rule: for when space is short. Those that no rule removes stay.
+   *
+   * @throws BtmError BAD_CAP, BAD_KEPT
+   * @example
+   * await btm.thin({ cap: 10, atMost: 5 });
+   */
+  thin(options: results.ThinOptions): Promise<results.ThinResult> {
+    return thin(this.#use, options);
   }
 
   /**
@@ -203,103 +229,117 @@ export class Btm {
    * @example
    * const { adopted } = await btm.adopt({ dryRun: true });
    */
-  async adopt(options: PlannedOptions<AdoptResult> = {}): Promise<AdoptResult> {
-    checkCallOptions("adopt", options, { dryRun: "boolean", confirm: "function" });
-    const { dryRun = false, confirm, signal } = options;
-    return this.#run(signal, async (session) => {
-      const makePlan = async (recovered: readonly string[] = session.recovered): Promise<AdoptResult> => {
-        const { volume } = session;
-        const adopted = (await volume.snapshots()).filter((snapshot) => !isOurs(snapshot));
-        return { adopted, failed: [], recovered, dryRun };
-      };
-      if (dryRun) return makePlan(await session.volume.pending());
-      const isSame = (a: AdoptResult, b: AdoptResult): boolean => sameSnapshots(a.adopted, b.adopted);
-      const plan = await session.agree(makePlan, isSame, confirm);
-      const failed: Failure[] = [];
-      const adopted: Snapshot[] = [];
-      for (const snapshot of plan.adopted) {
-        throwIfAborted(signal);
-        try {
-          await session.volume.adopt(snapshot);
-          adopted.push(snapshot);
-        } catch (error) {
-          if (!(error instanceof Error)) throw error;
-          failed.push({ snapshot, error });
-        }
-      }
-      return { ...plan, adopted, failed };
-    });
+  adopt(options: results.PlannedOptions<results.AdoptResult> = {}): Promise<results.AdoptResult> {
+    return adopt(this.#use, options);
   }
 
   /**
-   * Keeps the snapshot of a height from ever being pruned or cleaned.
+   * Keeps the snapshot of a height from ever being pruned or cleaned. Once more, it replaces the note.
+   *
+   * @throws BtmError BAD_HEIGHT, BAD_NOTE, NO_SUCH_SNAPSHOT
+   * @example
+   * await btm.pin(11, { note: "before the upgrade" });
+   */
+  pin(height: HeightInput, options: results.PinOptions = {}): Promise<results.PinResult> {
+    return pin(this.#use, height, options);
+  }
+
+  /**
+   * Keeps beside the snapshot of a height what was learnt of it since: where the node stood right after it, and what came of
+   * a node that was started from it.
    *
    * @throws BtmError BAD_HEIGHT, NO_SUCH_SNAPSHOT
    * @example
-   * await btm.pin(11);
+   * await btm.describe(11, { after: { height: "12" } });
    */
-  async pin(height: HeightInput, options: CallOptions = {}): Promise<void> {
-    checkCallOptions("pin", options, {});
-    await this.#withSnapshot("pin", height, options.signal, (volume, snapshot) => volume.pin(snapshot));
+  describe(
+    height: HeightInput,
+    learnt: Pick<SnapshotRecord, "after" | "verified">,
+    options: results.CallOptions = {},
+  ): Promise<results.PinResult> {
+    return describe(this.#use, height, learnt, options);
   }
 
   /** Undoes {@link pin}. @throws BtmError BAD_HEIGHT, NO_SUCH_SNAPSHOT */
-  async unpin(height: HeightInput, options: CallOptions = {}): Promise<void> {
-    checkCallOptions("unpin", options, {});
-    await this.#withSnapshot("unpin", height, options.signal, (volume, snapshot) => volume.unpin(snapshot));
+  unpin(height: HeightInput, options: results.CallOptions = {}): Promise<results.PinResult> {
+    return unpin(this.#use, height, options);
   }
 
-  async #withSnapshot(
-    action: string,
-    height: HeightInput,
-    signal: AbortSignal | undefined,
-    use: (volume: Volume, snapshot: Snapshot) => Promise<void>,
-  ): Promise<void> {
-    const at = parseHeight(height);
-    await this.#run(signal, async (session) => {
-      await session.lock();
-      const snapshot = (await session.volume.snapshots()).find((candidate) => candidate.height === at);
-      if (snapshot !== undefined) return use(session.volume, snapshot);
-      const what = `Cannot ${action} ${String(at)} of ${quote(session.volume.name)}`;
-      throw new BtmError("NO_SUCH_SNAPSHOT", `${what}: there is no snapshot of that height`);
-    });
+  /**
+   * Makes a writable copy of a snapshot beside the live volume, or with readOnly gives the path of the snapshot.
+   *
+   * @throws BtmError BAD_HEIGHT, NO_SUCH_SNAPSHOT, NAME_TAKEN
+   * @example
+   * const { path } = await btm.open(11, { at: "/srv/replay" });
+   */
+  open(height: HeightInput, options: results.OpenOptions = {}): Promise<results.OpenResult> {
+    return open(this.#use, height, options);
+  }
+
+  /**
+   * Destroys the copy of a height that {@link open} made, with all that was written into it.
+   *
+   * @throws BtmError BAD_HEIGHT, NOT_OPEN, BLOCKED
+   */
+  close(height: HeightInput, options: results.CallOptions = {}): Promise<results.CloseResult> {
+    return close(this.#use, height, options);
+  }
+
+  /** The copies that are open, ascending by height. */
+  clones(options: results.CallOptions = {}): Promise<OpenClone[]> {
+    return clones(this.#use, options);
+  }
+
+  /**
+   * Starts a node on a copy of a snapshot, the newest unless given, without a network, and sees where it stands; keeps that
+   * beside the snapshot. Look at `verified.outcome`: a snapshot that is no good is an answer, not an error.
+   *
+   * @throws BtmError BAD_HEIGHT, BAD_OPTION, NO_SNAPSHOTS, NO_SUCH_SNAPSHOT, NAME_TAKEN when a copy of it is open, BLOCKED
+   * when there can be no namespaces
+   * @example
+   * const { verified } = await btm.verify(11, { command: ["node", "--data={path}"], follow: { url: "http://127.0.0.1:8545" } });
+   */
+  async verify(height: HeightInput | undefined, options: results.VerifyOptions): Promise<results.VerifyResult> {
+    const { verify } = await import("./use/verify.ts");
+    return verify(this.#use, height, options);
+  }
+
+  /**
+   * Finds by copies of the snapshots between two heights the first at which a command fails. It says by its exit status: 0
+   * is good, 1 to 124 bad, 125 that it cannot tell.
+   *
+   * @throws BtmError BAD_HEIGHT, BAD_OPTION, NO_SUCH_SNAPSHOT, NAME_TAKEN, BISECT_FAILED when an end is not what it was said
+   * to be, or the command says nothing
+   * @example
+   * const { firstBad } = await btm.bisect({ good: 10, bad: 1000, command: ["check-app-hash", "{path}"] });
+   */
+  async bisect(options: results.BisectOptions): Promise<results.BisectResult> {
+    const { bisect } = await import("./use/bisect.ts");
+    return bisect(this.#use, options);
+  }
+
+  async #askSnapshot(height: HeightInput, options: results.SnapshotOptions): Promise<results.SnapshotResult> {
+    // Whether to take it, and what goes for it, is the daemon's to decide.
+    checkCallOptions("snapshot in mode external", options, {});
+    const { askSnapshot } = await import("./external/client.ts");
+    return askSnapshot(this.cfg, parseHeight(height), options.signal);
+  }
+
+  async #askList(options: results.CallOptions): Promise<Snapshot[]> {
+    checkCallOptions("list", options, {});
+    const { askList } = await import("./external/client.ts");
+    return askList(this.cfg, options.signal);
   }
 
   #run<T>(signal: AbortSignal | undefined, use: (session: Session) => Promise<T>): Promise<T> {
-    const open = async (): Promise<Volume> => {
+    const openVolume = async (): Promise<Volume> => {
       const driver = await this.#driver();
       const volume = await driver.open(this.cfg.volume);
       if (volume.name !== this.#resolved) this.#onResolved(volume.name);
       this.#resolved = volume.name;
       return volume;
     };
-    return Session.run({ open, lockTimeoutMs: this.cfg.lockTimeoutMs, signal }, use);
-  }
-
-  /** The snapshot was taken: whatever keeps the others from being destroyed is told with them, and tried again. */
-  async #thin(
-    volume: Volume,
-    head: Height,
-    planned: readonly Snapshot[],
-    memoryIsCurrent: boolean,
-  ): Promise<DestroyOutcome[]> {
-    if (planned.length === 0) return [];
-    try {
-      const excess = memoryIsCurrent ? planned : this.#beyondCap((await volume.snapshots()).filter(isOurs), head);
-      return await volume.destroy(excess);
-    } catch (error) {
-      if (!isBtmError(error)) throw error;
-      return planned.map((snapshot) => ({ snapshot, error }));
-    }
-  }
-
-  /** What cap demands to go of ours, once there is a snapshot of the head. */
-  #beyondCap(ours: readonly Snapshot[], head: Height): Snapshot[] {
-    const { algo, cap } = this.cfg;
-    const isTaken = ours.some((snapshot) => snapshot.height === head);
-    const all = isTaken ? ours : [...ours, { height: head, pinned: false }];
-    const decisions = decide(algo, all, { head, cap });
-    return ours.filter((_, i) => decisions[i]?.keep === false);
+    return Session.run({ open: openVolume, lockTimeoutMs: this.cfg.lockTimeoutMs, signal }, use);
   }
 
   /** Kept, for a driver remembers what it has seen; looked for each time, for what is mounted at a path may change. */
@@ -309,59 +349,4 @@ export class Btm {
     this.#drivers.set(mode, driver);
     return driver;
   }
-
-  #planSnapshot(at: Height, { force = false, prune = true }: SnapshotOptions, seen: readonly Snapshot[]): SnapshotPlan {
-    const { itv } = this.cfg;
-    const ours = seen.filter(isOurs);
-    const last = ours.findLast((snapshot) => snapshot.height <= at)?.height;
-    if (seen.some((snapshot) => snapshot.height === at)) return { taken: false, reason: "exists", last, excess: [] };
-    if (!force && !due(at, last, itv)) return { taken: false, reason: "not-due", last, excess: [] };
-    const excess = prune ? this.#beyondCap(ours, at) : [];
-    return { taken: true, reason: force ? "forced" : "due", last, excess };
-  }
-}
-
-interface SnapshotPlan extends Pick<SnapshotResult, "taken" | "reason" | "last"> {
-  /** What cap demands to go once it is taken. */
-  readonly excess: readonly Snapshot[];
-}
-
-function isOurs(snapshot: Pick<Snapshot, "mark">): boolean {
-  return snapshot.mark !== undefined;
-}
-
-type Identified = Pick<Snapshot, "uuid">;
-
-function sameSnapshots(a: readonly Identified[], b: readonly Identified[]): boolean {
-  return a.length === b.length && a.every((snapshot, i) => snapshot.uuid === b[i]?.uuid);
-}
-
-function failuresOf(outcomes: readonly DestroyOutcome[]): Failure[] {
-  return outcomes.flatMap(({ snapshot, error }) => (error === undefined ? [] : [{ snapshot, error }]));
-}
-
-async function refuseIncomplete(volume: Volume, height: Height): Promise<void> {
-  const blockers = await volume.snapshotBlockers();
-  if (blockers.length > 0) throw blocked(`take a snapshot of ${quote(volume.name)} at ${String(height)}`, blockers);
-}
-
-function blocked(action: string, blockers: readonly Blocker[]): BtmError {
-  const isNested = ({ kind }: Blocker): boolean => kind === "nested-subvolume" || kind === "child-dataset";
-  const code = blockers.every(isNested) ? "HAS_NESTED_VOLUMES" : "BLOCKED";
-  const hints = [...new Set(blockers.map((blocker) => blocker.hint))];
-  return new BtmError(code, `Cannot ${action}: ${blockers.map((blocker) => blocker.message).join("; ")}`, {
-    hint: hints.join(". "),
-    details: { blockers },
-  });
-}
-
-function stays(snapshot: Snapshot, { destroyed, discarded }: RollbackPlan): boolean {
-  return ![...destroyed, ...discarded].some(({ uuid }) => uuid === snapshot.uuid);
-}
-
-function aboutNewer(newer: readonly Snapshot[]): string[] {
-  if (newer.length === 0) return [];
-  return [
-    `${count(newer.length, "newer snapshot")} of the timeline left behind: a height that has one is not taken again until it is deleted`,
-  ];
 }

@@ -21,7 +21,7 @@ describe("refuses before it looks at the volume", () => {
     ["snapshot", [1, { signal: "stop" }]],
     ["adopt", [{ kept: 1 }]],
     ["list", [[]]],
-    ["pin", [1, { note: "x" }]],
+    ["pin", [1, { notes: "x" }]],
     ["unpin", [1, 2]],
   ])("%s(...%j)", async (method, args) => {
     await expect(call(method, ...args)).rejects.toMatchObject({ code: "BAD_OPTION" });

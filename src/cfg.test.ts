@@ -12,6 +12,7 @@ it("has the defaults of the original", () => {
     cap: 100,
     algo: "fair",
     mode: undefined,
+    socket: "/run/btm/btm.sock",
     lockTimeoutMs: 10_000,
   });
 });

@@ -2,12 +2,13 @@ import { BtmError, type BtmErrorCode } from "./errors.ts";
 import { MAX_HEIGHT, parseUnsigned, show } from "./height.ts";
 import type { Algo } from "./retention/retention.ts";
 import { escapeText, quote } from "./text.ts";
+import { checkSocketPath, DEFAULT_SOCKET } from "./socket-path.ts";
 import { checkVolumeName, isPath } from "./volume-name.ts";
 
 const MODES = ["zfs", "btrfs", "external"] as const;
 const ALGOS = ["fair", "fade"] as const satisfies readonly Algo[];
 
-/** The kind of volume: a ZFS dataset, a Btrfs subvolume, or a daemon asked over its socket. */
+/** The kind of volume: a ZFS dataset, a Btrfs subvolume, or one that a daemon is asked for over its socket. */
 export type Mode = (typeof MODES)[number];
 
 const DEFAULT_ITV = 10n;
@@ -28,8 +29,13 @@ export interface BtmOptions {
   readonly cap?: bigint | number | string;
   /** What goes when there are more than cap: "fair" keeps the newest, "fade" thins with age; "fair" unless given. */
   readonly algo?: string;
-  /** "zfs" or "btrfs"; found by looking at the volume unless given. Case does not matter. */
+  /**
+   * "zfs" or "btrfs", found by looking at the volume unless given; or "external", to ask the daemon, whose own itv, cap and
+   * algo hold then. Case does not matter.
+   */
   readonly mode?: string;
+  /** Of mode external: the socket of the daemon, an absolute path; "/run/btm/btm.sock" unless given. */
+  readonly socket?: string;
   /** How long to wait for another btm on the same volume, in milliseconds, 0 to 2^31 - 1; 10,000 unless given. */
   readonly lockTimeoutMs?: number;
 }
@@ -41,6 +47,7 @@ export interface BtmCfg {
   readonly cap: number;
   readonly algo: Algo;
   readonly mode: Mode | undefined;
+  readonly socket: string;
   readonly lockTimeoutMs: number;
 }
 
@@ -77,6 +84,7 @@ export function parseCfg(options: BtmOptions): BtmCfg {
     cap: parseCap(options.cap ?? DEFAULT_CAP),
     algo: oneOf("BAD_ALGO", "algo", ALGOS, options.algo ?? "fair"),
     mode,
+    socket: checkSocketPath(options.socket ?? DEFAULT_SOCKET),
     lockTimeoutMs: parseLockTimeout(options.lockTimeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS),
   });
 }
@@ -87,7 +95,7 @@ function parseItv(input: unknown): bigint {
 }
 
 /** The most snapshots that are kept. @throws BtmError BAD_CAP */
-function parseCap(input: unknown): number {
+export function parseCap(input: unknown): number {
   return Number(within("BAD_CAP", "cap", input, 1n, BigInt(MAX_CAP), "1 to 65,536 (the most snapshots that are kept)"));
 }
 
@@ -121,5 +129,6 @@ const KEYS: ReadonlySet<string> = new Set([
   "cap",
   "algo",
   "mode",
+  "socket",
   "lockTimeoutMs",
 ] satisfies (keyof BtmOptions)[]);

@@ -14,10 +14,12 @@ export const exitStatusOf = {
   BAD_ALGO: 2,
   BAD_KEPT: 2,
   BAD_OPTION: 2,
+  BAD_NOTE: 2,
+  BAD_CONFIG: 2,
   BAD_VOLUME_NAME: 2,
   NO_VOLUME_GIVEN: 2,
   CONFIRMATION_REQUIRED: 2,
-  // 3: the volume cannot be worked on
+  // 3: the volume cannot be worked on, or the daemon or the node not be asked
   VOLUME_MISSING: 3,
   NOT_A_DIRECTORY: 3,
   NOT_BTRFS: 3,
@@ -30,21 +32,37 @@ export const exitStatusOf = {
   HAS_NESTED_VOLUMES: 3,
   MODE_UNAVAILABLE: 3,
   READ_ONLY: 3,
-  // 4: no snapshot answers the request
+  DAEMON_UNREACHABLE: 3,
+  NODE_UNREACHABLE: 3,
+  NODE_ANSWER: 3,
+  UNKNOWN_CHAIN: 3,
+  WRONG_CHAIN: 3,
+  QUIESCE_UNAVAILABLE: 3,
+  // 4: no snapshot, undo point or open clone answers the request
   NO_SNAPSHOTS: 4,
   NO_SUCH_SNAPSHOT: 4,
   NOTHING_BELOW: 4,
+  NO_SUCH_UNDO: 4,
+  NOT_OPEN: 4,
   // 5: refused, and nothing was changed
   BLOCKED: 5,
   NAME_TAKEN: 5,
   PLAN_CHANGED: 5,
   DECLINED: 5,
+  SIGNER_STATE: 5,
+  HOOK_FAILED: 5,
+  NODE_BEHIND: 5,
+  ALREADY_RUNNING: 5,
   // 6 to 9: the surroundings
   LOCKED: 6,
   TIMED_OUT: 6,
   PERMISSION_DENIED: 7,
   NO_SPACE: 8,
   PARTLY_DONE: 9,
+  SERVICE_FAILED: 9,
+  // 10: a snapshot was looked at, and is not as it should be
+  VERIFY_FAILED: 10,
+  BISECT_FAILED: 10,
   // as a shell reports a program ended by SIGINT
   ABORTED: 130,
 } as const satisfies Record<string, number>;

@@ -42,9 +42,12 @@ export class Session {
     const { lockTimeoutMs, signal } = this.#options;
     for (let rounds = 1; ; rounds++) {
       const isCurrent = await this.#volume.lock(lockTimeoutMs, signal);
-      const done = isCurrent ? await this.#volume.recover() : [];
+      const { done, left } = isCurrent ? await this.#volume.recover() : { done: [], left: [] };
       this.recovered.push(...done);
-      if (isCurrent && done.length === 0) return;
+      if (isCurrent && done.length === 0) {
+        this.recovered.push(...left.filter((one) => !this.recovered.includes(one)));
+        return;
+      }
       // Others may be interrupted meanwhile, but not without end.
       if (rounds === MAX_ROUNDS) {
         const what = `recovery does not come to an end: ${done.join("; ")}`;
@@ -97,6 +100,7 @@ function withRecovered(error: unknown, recovered: readonly string[]): unknown {
   return new BtmError(code, message, {
     ...(hint === undefined ? {} : { hint }),
     cause,
-    details: { ...details, recovered },
+    // Of a group, the others' as well.
+    details: { ...details, recovered: [...recovered, ...[details["recovered"] ?? []].flat()] },
   });
 }

@@ -15,12 +15,19 @@ interface Report {
     readonly name: string;
     readonly status: string;
     readonly message: string;
-    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
+    readonly assertionResults: readonly {
+      readonly status: string;
+      readonly fullName: string;
+      readonly failureMessages: readonly string[];
+    }[];
   }[];
 }
 
 let passed = 0;
 let failed = 0;
+/** Printed last: who reads only the end of a long log must learn what to mend. */
+const failures: string[] = [];
+const skipped: string[] = [];
 
 const [host = "", ...zfs] = process.argv.slice(2);
 const isOnZfs = (path: string): boolean => path.startsWith("test/zfs/");
@@ -32,9 +39,11 @@ count(
 for (const report of zfs) count(report, files.filter(isOnZfs), ` (${basename(report, ".json")})`);
 if (zfs.length === 0) {
   const isFailure = hasSharedLab();
-  console.error(`${isFailure ? "FAILED " : "skipped"}  test/zfs: nothing was tested on ZFS`);
+  (isFailure ? failures : skipped).push("test/zfs: nothing was tested on ZFS");
   if (isFailure) failed++;
 }
+for (const line of skipped) console.error(`skipped  ${line}`);
+for (const line of failures) console.error(`FAILED  ${line}`);
 console.log(`${String(passed)} ${String(failed)}`);
 
 function count(file: string, paths: readonly string[], where = ""): void {
@@ -48,15 +57,20 @@ function count(file: string, paths: readonly string[], where = ""): void {
     failed += ran.length - good;
     const isBroken = results.get(path)?.status === "failed" && good === ran.length;
     if (ran.length === 0 && !isBroken && path.startsWith("test/cut/") && !hasSharedLab()) {
-      console.error(`skipped  ${path}: no power was cut`);
+      skipped.push(`${path}: no power was cut`);
     } else if (ran.length === 0 || isBroken) {
       failed++;
-      console.error(`FAILED  ${path}${where}: ${isBroken ? "it broke outside its tests" : "none of its tests ran"}`);
+      failures.push(`${path}${where}: ${isBroken ? "it broke outside its tests" : "none of its tests ran"}`);
     }
-    for (const test of tests) {
-      if (!ran.includes(test)) console.error(`skipped  ${path}${where}: ${test.fullName}`);
+    for (const { status, fullName, failureMessages } of tests) {
+      if (status === "failed") failures.push(`${path}${where}: ${fullName}\n${shorten(failureMessages.join("\n"))}`);
+      else if (status !== "passed") skipped.push(`${path}${where}: ${fullName}`);
     }
   }
+}
+
+function shorten(message: string): string {
+  return message.split("\n", 12).join("\n").slice(0, 1500);
 }
 
 function testFiles(): string[] {

@@ -8,6 +8,8 @@ import { text } from "node:stream/consumers";
 import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 
+import { guestEnvironment } from "./guest-environment.ts";
+
 export interface GuestTask<T> {
   readonly lab: string;
   /** Which OpenZFS: 21 is 2.1.11, 23 is 2.3.2. */
@@ -35,7 +37,7 @@ export async function runGuest<T>({ lab, zfs, line, collect, signal }: GuestTask
     const guest = spawn(join(lab, "zfs-run"), args, {
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, VMTIMEOUT: process.env["VMTIMEOUT"] ?? "2400" },
+      env: { ...(await guestEnvironment()), VMTIMEOUT: process.env["VMTIMEOUT"] ?? "3600" },
     });
     const ended = once(guest, "close");
     const cut = async (): Promise<void> => {

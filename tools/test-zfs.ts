@@ -7,7 +7,8 @@
  *
  * usage: tools/test-zfs.ts [--quick] [--zfs 21|23] [-- VITEST_ARGUMENT...]
  *   BTM_LAB=FOLDER           the lab, when it is not where it is looked for (tools/find-zfs.ts)
- *   VMTIMEOUT=SECONDS        how long a guest may take; 2400 unless given
+ *   BTM_TEST_LONG=1          nothing is left out: it takes an hour
+ *   VMTIMEOUT=SECONDS        how long a guest may take; 3600 unless given
  *   BTM_TEST_REPORT=X.json   the JSON reports go beside it: X-zfs-2.1.json, X-zfs-2.3.json or X-zfs-native.json
  */
 import { spawn } from "node:child_process";
@@ -34,7 +35,7 @@ const QUICK: Readonly<Record<string, { readonly parts: readonly string[]; readon
   },
   23: {
     // (120)
-    parts: ["rollback", "what a rollback replaces", "blockers"],
+    parts: ["rollback", "undo points", "discarding what is newer", "open clones", "blockers"],
     // kinds (17), zvol (9), hostile (5), destroy (5), cli-json (7)
     files: ["contract", "kinds", "zvol", "hostile", "destroy", "cli-json"],
   },
@@ -97,8 +98,10 @@ async function inLab(lab: string, version: string): Promise<boolean> {
     zfs: version,
     line: (folder) => {
       const env = ["env", `BTM_ZFS_FOLDER=${folder}`];
-      const ci = process.env["CI"];
-      if (ci !== undefined) env.push(`CI=${ci}`);
+      for (const name of ["CI", "BTM_TEST_LONG"]) {
+        const value = process.env[name];
+        if (value !== undefined) env.push(`${name}=${value}`);
+      }
       const parts = values.quick ? QUICK[version]?.parts : undefined;
       if (parts !== undefined) env.push(`BTM_CONTRACT_PARTS=${parts.join()}`);
       return `cd ${quoted(ROOT)} && ${[...env, ...vitest(reportIn(folder)), ...filesOf(version)].map(quoted).join(" ")}`;

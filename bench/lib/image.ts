@@ -18,14 +18,14 @@ export interface Image {
 const SIZE_BYTES = 4 * 1024 ** 3;
 
 /** Makes an image, hands it to `use`, and removes it whatever happens. */
-export async function withImage<T>(use: (image: Image) => Promise<T>): Promise<T> {
+export async function withImage<T>(use: (image: Image) => Promise<T>, sizeBytes = SIZE_BYTES): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), "btm-bench-"));
   folders.add(folder);
   const root = join(folder, "mnt");
   try {
     const file = join(folder, "image");
     await writeFile(file, "");
-    await truncate(file, SIZE_BYTES);
+    await truncate(file, sizeBytes);
     await mkdir(root);
     await run("mkfs.btrfs", "--quiet", file);
     await run("mount", "-o", "loop,noatime", file, root);

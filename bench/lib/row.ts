@@ -4,7 +4,7 @@ import type { Tools } from "./tools.ts";
 /** One line of the table. */
 export interface Line {
   readonly what: string;
-  readonly unit: "ms" | "MB" | "writes/s" | "exponent" | "processes";
+  readonly unit: "ms" | "MB" | "writes/s" | "requests/s" | "per second" | "exponent" | "processes";
   readonly ours: Figure;
   /** Against which it is measured, in the same run; without one the target is for our figure alone. */
   readonly baseline?: Figure;

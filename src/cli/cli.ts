@@ -27,6 +27,7 @@ export async function runCommandLine(
       told,
       resolved: undefined,
       volumeFromEnv: terminal.env["BTM_VOLUME"],
+      env: terminal.env,
       isInteractive: terminal.inIsTty && terminal.errorIsTty,
     };
     status = await (await load())(flags, context);

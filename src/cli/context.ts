@@ -9,6 +9,7 @@ import type { Output } from "./output.ts";
 export interface CommonFlags {
   readonly volume?: string;
   readonly mode?: string;
+  readonly socket?: string;
   readonly json?: boolean;
   readonly lockTimeout?: string;
 }
@@ -25,6 +26,7 @@ export interface Context {
   readonly signal: AbortSignal;
   /** Of BTM_VOLUME. */
   readonly volumeFromEnv: string | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
   /** What has been said of recovery. */
   readonly told: Set<string>;
   /** What the volume turned out to be, when it was given otherwise: a dataset by its path, a path by a link. */
@@ -42,6 +44,7 @@ export function makeBtm(flags: CommonFlags, context: Context, rest: Omit<BtmOpti
     // An empty BTM_VOLUME is as good as none; an empty --volume is refused.
     volume: flags.volume ?? (context.volumeFromEnv === "" ? undefined : context.volumeFromEnv) ?? "",
     ...(flags.mode === undefined ? {} : { mode: flags.mode }),
+    ...(flags.socket === undefined ? {} : { socket: flags.socket }),
     ...(flags.lockTimeout === undefined ? {} : { lockTimeoutMs: parseLockTimeout(flags.lockTimeout) }),
   };
   return new Btm(options, {

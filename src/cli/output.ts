@@ -46,6 +46,11 @@ export class Output {
     if (!this.json) this.#terminal.writeError(`${text}\n`);
   }
 
+  /** A line of a log, as it is, also with --json. */
+  log(line: string): void {
+    this.#terminal.writeError(line);
+  }
+
   warn(text: string): void {
     this.note(`${this.#styleError("yellow", "warning:")} ${text}`);
   }
@@ -57,9 +62,15 @@ export class Output {
 
   /** What went wrong: on stderr for people, as the one document on stdout with --json. */
   error(error: BtmError): void {
+    this.failed(error, undefined);
+  }
+
+  /** The same of a command that has a result all the same, which says more. */
+  failed(error: BtmError, result: unknown): void {
     const { code, message, hint, exitStatus } = error;
     if (this.json) {
-      this.#document({ ok: false, error: { code, message, hint: hint ?? null, exitStatus } });
+      const rest = result === undefined ? {} : { result };
+      this.#document({ ok: false, error: { code, message, hint: hint ?? null, exitStatus }, ...rest });
       return;
     }
     this.#terminal.writeError(`${this.#styleError("red", "btm:")} ${message}\n`);

@@ -1,5 +1,6 @@
-import type { Snapshot } from "../driver/driver.ts";
-import { escapeText } from "../text.ts";
+import type { Snapshot, UndoPoint } from "../driver/driver.ts";
+import type { Verified } from "../record.ts";
+import { count, escapeText } from "../text.ts";
 
 /** 2026-11-23 02:48:37, UTC. */
 export function timeText(date: Date): string {
@@ -10,9 +11,44 @@ export function timeText(date: Date): string {
 export function kindText(snapshot: Snapshot): string {
   const words = [
     snapshot.mark === undefined ? "unmarked" : snapshot.mark.adopted === true ? "adopted" : "",
-    snapshot.pinned ? "pinned" : "",
+    snapshot.pinned ? (snapshot.note === undefined ? "pinned" : `pinned: ${escapeText(snapshot.note)}`) : "",
+    verifiedText(snapshot.record?.verified),
+    ...snapshot.neededBy.map((what) => `needed by ${escapeText(what)}`),
   ];
   return words.filter((word) => word !== "").join(", ");
+}
+
+function verifiedText(verified: Verified | undefined): string {
+  if (verified === undefined) return "";
+  const { outcome, height = "no height", at } = verified;
+  const day = at.slice(0, 10);
+  switch (outcome) {
+    case "exact":
+      return `verified on ${day}: stands at ${height}`;
+    case "differs":
+      return `verified on ${day}: not so, stands at ${height}`;
+    case "failed":
+      return `verified on ${day}: does not start`;
+    case "passed":
+      return `checked on ${day}`;
+  }
+}
+
+/** "undo point 1, made 2026-11-23 02:48:37 UTC, from 20 down to 10, with 1 snapshot". */
+export function undoPointText({ number, at, from, to, snapshots, bytes }: UndoPoint): string {
+  const span = from === undefined ? `at ${String(to)}` : `from ${String(from)} down to ${String(to)}`;
+  const held = snapshots.length === 0 ? "" : `, with ${count(snapshots.length, "snapshot")}`;
+  const space = bytes === undefined ? "" : `, ${bytesText(bytes)}`;
+  return `undo point ${String(number)}, made ${timeText(at)} UTC, ${span}${held}${space}`;
+}
+
+/** "512 B", "1.5 GiB". */
+export function bytesText(bytes: bigint): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+  let amount = Number(bytes);
+  let unit = 0;
+  for (; amount >= 1024 && unit < units.length - 1; unit++) amount /= 1024;
+  return `${unit === 0 ? String(amount) : amount.toFixed(1)} ${units[unit] ?? ""}`;
 }
 
 /** "0, 10, 20", shortened in the middle when there are many. */

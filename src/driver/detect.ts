@@ -43,8 +43,12 @@ export async function driverFor(mode: Mode, deps: DriverDeps): Promise<Driver> {
       return zfsDriver(deps);
     }
     case "external":
-      throw new BtmError("MODE_UNAVAILABLE", "Cannot use mode external: this version of btm has no daemon", {
-        hint: "Leave --mode out, or give zfs or btrfs",
-      });
+      throw new BtmError(
+        "MODE_UNAVAILABLE",
+        "Cannot do this in mode external: the daemon takes snapshots and lists them, nothing else",
+        {
+          hint: "Do it as root, with mode zfs or btrfs or none",
+        },
+      );
   }
 }

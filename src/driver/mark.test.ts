@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 
-import { parseMark } from "./mark.ts";
+import { parseMark, parseMarks } from "./mark.ts";
 
 const mark = { btm: 1, height: "10", volume: "data", origin: "53d372fc-6a5a-334e-8bd1-fe8c0808eae6" } as const;
 
@@ -23,4 +23,13 @@ it.each([
 
 it("never throws, whatever stands there", () => {
   fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (text) => parseMark(text) === undefined));
+});
+
+it("reads one mark, or those of all that were taken in one step, and nothing else", () => {
+  const other = { ...mark, volume: "other", origin: "2" };
+  expect(parseMarks(JSON.stringify(mark))).toEqual([mark]);
+  expect(parseMarks(JSON.stringify([mark, other]))).toEqual([mark, other]);
+  expect(parseMarks(JSON.stringify([mark, { ...other, height: "-1" }]))).toEqual([]);
+  expect(parseMarks(undefined)).toEqual([]);
+  fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (text) => parseMarks(text).length === 0));
 });

@@ -1,5 +1,8 @@
 import * as v from "valibot";
 
+import { type NodeFacts, nodeForm } from "../node-facts.ts";
+import { parseStored } from "../stored.ts";
+
 /**
  * What btm writes into a snapshot so that it describes itself and btm knows its own. It names the height, the volume and
  * the live state it is of: a copy of the mark in any other place no longer agrees with where it stands.
@@ -15,6 +18,8 @@ export interface Mark {
   readonly origin: string;
   /** Whether `btm adopt` wrote it, into a snapshot that btm did not make. */
   readonly adopted?: boolean;
+  /** Absent when the node was not asked. */
+  readonly node?: NodeFacts;
 }
 
 const schema = v.object({
@@ -23,23 +28,23 @@ const schema = v.object({
   volume: v.string(),
   origin: v.string(),
   adopted: v.exactOptional(v.boolean()),
+  node: v.exactOptional(v.unknown()),
 });
 
 /** The mark that the text holds; undefined when it holds none, for it may be anything. */
 export function parseMark(text: string | undefined): Mark | undefined {
-  return parseStored(schema, text);
+  const stored = parseStored(schema, text);
+  return stored === undefined ? undefined : markOf(stored);
 }
 
-/** JSON read from a disk, when it has the form; undefined when it has not. */
-export function parseStored<T>(form: v.GenericSchema<unknown, T>, text: string | undefined): T | undefined {
-  if (text === undefined) return undefined;
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    // Not JSON: not written by us.
-    return undefined;
-  }
-  const result = v.safeParse(form, value);
-  return result.success ? result.output : undefined;
+/** The marks that the text holds: one, or those of all the snapshots that were taken in one step. */
+export function parseMarks(text: string | undefined): readonly Mark[] {
+  const mark = parseMark(text);
+  return mark === undefined ? (parseStored(v.array(schema), text) ?? []).map(markOf) : [mark];
+}
+
+/** What a later version writes of the node must not make the mark none. */
+function markOf({ node, ...mark }: v.InferOutput<typeof schema>): Mark {
+  const facts = v.safeParse(nodeForm, node);
+  return facts.success ? { ...mark, node: facts.output } : mark;
 }

@@ -12,6 +12,8 @@ const snapshot = (height: number, marked = true): Snapshot => ({
   createdAt: new Date(0),
   mark: marked ? { btm: 1, height: String(height), volume: "data", origin: "u" } : undefined,
   pinned: false,
+  note: undefined,
+  neededBy: [],
   uuid: String(height),
 });
 

@@ -41,6 +41,8 @@ export interface Program {
   readonly descriptors: readonly number[];
   /** Whether the signals by which programs are asked to end are kept from it. */
   readonly isUnstoppable: boolean;
+  /** Whether it is started on the calling thread: who asks to be told of the end of its parent is told of that thread's. */
+  readonly isOnThisThread?: boolean;
 }
 
 /**
@@ -50,7 +52,7 @@ export interface Program {
  */
 export async function startProcess(program: Program): Promise<number> {
   listenToChildren();
-  const { file, args, env, folder, descriptors, isUnstoppable } = program;
+  const { file, args, env, folder, descriptors, isUnstoppable, isOnThisThread = false } = program;
   const [actions, attributes] = [Buffer.alloc(ROOM), Buffer.alloc(ROOM)];
   // Above all that they are to become, so that none takes the place of another before that is moved.
   const sources: number[] = [];
@@ -65,11 +67,11 @@ export async function startProcess(program: Program): Promise<number> {
     cAttributesMask(attributes, isUnstoppable ? ASKING_TO_END : Buffer.alloc(128));
     cAttributesFlags(attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID);
     const pid = Buffer.alloc(4);
-    const argv = [file, ...args, null];
-    must(
-      "posix_spawn",
-      await checkAsync("posix_spawn", cPosixSpawn, pid, file, actions, attributes, argv, [...env, null]),
-    );
+    const parameters = [pid, file, actions, attributes, [file, ...args, null], [...env, null]];
+    const errno = isOnThisThread
+      ? cPosixSpawn(...parameters)
+      : await checkAsync("posix_spawn", cPosixSpawn, ...parameters);
+    must("posix_spawn", errno);
     return pid.readInt32LE();
   } finally {
     for (const fd of sources) close(fd);

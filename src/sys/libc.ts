@@ -48,6 +48,11 @@ export function check(call: string, result: number): number {
   return result;
 }
 
+/** Where a buffer lies, for a struct that points at it; the buffer must be kept meanwhile. */
+export function addressInMemory(buffer: Uint8Array): bigint {
+  return koffi.address(buffer);
+}
+
 /** Runs the call on a worker thread, so that the event loop turns meanwhile. */
 export function checkAsync(call: string, fn: AsyncCallable, ...args: readonly unknown[]): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -130,6 +135,12 @@ export function removeDirectoryAt(directory: number, name: string): Promise<numb
 export function exchangeNames(directoryA: number, a: string, directoryB: number, b: string): Promise<number> {
   const RENAME_EXCHANGE = 2;
   return checkAsync("renameat2", cRenameat2, directoryA, a, directoryB, b, RENAME_EXCHANGE);
+}
+
+/** Renames within a directory; EEXIST when the new name is taken (renameat2(2), RENAME_NOREPLACE). */
+export function renameNoReplace(directory: number, from: string, to: string): Promise<number> {
+  const RENAME_NOREPLACE = 1;
+  return checkAsync("renameat2", cRenameat2, directory, from, directory, to, RENAME_NOREPLACE);
 }
 
 /**

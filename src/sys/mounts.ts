@@ -86,3 +86,13 @@ export function readLoopDevices(): { readonly device: string; readonly file: str
     }
   });
 }
+
+/** What is in use for swapping, by its path. */
+export function readSwapFiles(): string[] {
+  // Filename Type Size Used Priority, a header first; blanks in names as in mountinfo (swap_show() in mm/swapfile.c)
+  const [, ...lines] = readFileSync("/proc/swaps", "utf8").trimEnd().split("\n");
+  return lines.flatMap((line) => {
+    const [name] = line.split(/\s/);
+    return name === undefined ? [] : [unescapeOctal(name)];
+  });
+}

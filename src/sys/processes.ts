@@ -12,6 +12,8 @@ export interface ProcessUse {
   /** One path, as the kernel tells it. */
   readonly path: string;
   readonly inode: bigint;
+  /** The systemd unit that it belongs to, "node.service"; undefined when it belongs to none. */
+  readonly unit: string | undefined;
 }
 
 export interface ProcessesOnOptions {
@@ -30,28 +32,29 @@ export interface ProcessesOnOptions {
  * /proc/<pid>/maps prints, and a virtual machine may have a hundred thousand others. What we may not look at is left out,
  * so only root sees everything.
  *
- * @param device st_dev as stat(2) gives it
+ * @param devices st_dev as stat(2) gives it, of each
  */
-export async function processesOn(device: bigint, options: ProcessesOnOptions): Promise<ProcessUse[]> {
+export async function processesOn(devices: ReadonlySet<bigint>, options: ProcessesOnOptions): Promise<ProcessUse[]> {
   const uses: ProcessUse[] = [];
   for (const pid of await listOrNothing("/proc")) {
     if (!/^\d+$/.test(pid)) continue;
     throwIfAborted(options.signal);
     const except = Number(pid) === process.pid ? options.ownExcept : undefined;
-    const use = await within(LOOK_MS, firstUse(`/proc/${pid}`, device, except, options.fileSystem));
+    const use = await within(LOOK_MS, firstUse(`/proc/${pid}`, devices, except, options.fileSystem));
     if (use === undefined) continue;
     const command = (await within(LOOK_MS, commandOf(pid))) ?? "[does not answer]";
-    uses.push({ pid: Number(pid), command, ...use });
+    const unit = await within(LOOK_MS, unitOf(pid));
+    uses.push({ pid: Number(pid), command, unit, ...use });
   }
   return uses;
 }
 
 async function firstUse(
   folder: string,
-  device: bigint,
+  devices: ReadonlySet<bigint>,
   except: bigint | undefined,
   fileSystem: string | undefined,
-): Promise<Omit<ProcessUse, "pid" | "command"> | undefined> {
+): Promise<Pick<ProcessUse, "how" | "path" | "inode"> | undefined> {
   const links: [ProcessUse["how"], string][] = [
     ["working directory", `${folder}/cwd`],
     ["root directory", `${folder}/root`],
@@ -62,7 +65,7 @@ async function firstUse(
     links.push(["mapped file", `${folder}/map_files/${range}`]);
   for (const [how, link] of links) {
     const file = await identityOf(link);
-    if (file?.dev !== device || (how === "open file" && file.ino === except)) continue;
+    if (file === undefined || !devices.has(file.dev) || (how === "open file" && file.ino === except)) continue;
     return { how, path: await readlink(link).catch(() => link), inode: file.ino };
   }
   return undefined;
@@ -127,7 +130,8 @@ export async function processesWithDevice(path: string): Promise<ProcessUse[]> {
     if (!/^\d+$/.test(pid)) continue;
     for (const fd of await listOrNothing(`/proc/${pid}/fd`)) {
       if ((await readlink(`/proc/${pid}/fd/${fd}`).catch(() => "")) !== path) continue;
-      uses.push({ pid: Number(pid), command: await commandOf(pid), how: "open file", path, inode: 0n });
+      const [command, unit] = [await commandOf(pid), await unitOf(pid)];
+      uses.push({ pid: Number(pid), command, how: "open file", path, inode: 0n, unit });
       break;
     }
   }
@@ -141,6 +145,27 @@ export async function commandOf(pid: number | string): Promise<string> {
   const name = await readFile(`/proc/${String(pid)}/comm`, "utf8").catch(() => "gone");
   return `[${name.trim()}]`;
 }
+
+/** The systemd unit that a process belongs to; undefined when it belongs to none, or is gone. */
+async function unitOf(pid: number | string): Promise<string | undefined> {
+  return unitInGroups(await readFile(`/proc/${String(pid)}/cgroup`, "utf8").catch(() => ""));
+}
+
+/**
+ * The unit that a /proc/PID/cgroup names. What it makes within its own group does not matter; the root slice is no
+ * unit that could be stopped.
+ *
+ * @example
+ * unitInGroups("0::/system.slice/node.service/worker\n"); // "node.service"
+ */
+export function unitInGroups(cgroup: string): string | undefined {
+  // Version 2 has "0::PATH"; where systemd keeps a hierarchy of version 1, it is that one which it fills.
+  const paths = [...cgroup.matchAll(/^(?:0:|\d+:name=systemd):(.*)$/gm)].map(([, path = ""]) => path);
+  const units = paths.map((path) => path.split("/").findLast((part) => UNIT.test(part) && part !== "-.slice"));
+  return units.find((unit) => unit !== undefined);
+}
+
+const UNIT = /\.(service|scope|slice)$/;
 
 /** When a process started; undefined when it is gone. */
 export async function startOf(pid: number): Promise<Date | undefined> {

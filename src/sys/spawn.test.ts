@@ -33,7 +33,7 @@ it("feeds stdin, also to a command that does not read it", async () => {
 it("hands a descriptor on, and no other", async () => {
   const fd = openSync("/etc/hostname", "r");
   try {
-    const { stdout } = await runCommand("/bin/ls", ["-l", "/proc/self/fd"], { timeoutMs, holds: fd });
+    const { stdout } = await runCommand("/bin/ls", ["-l", "/proc/self/fd"], { timeoutMs, holds: [fd] });
     expect(stdout).toContain("3 -> /etc/hostname");
   } finally {
     closeSync(fd);

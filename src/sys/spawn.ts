@@ -9,10 +9,16 @@ export interface CommandOptions {
   readonly timeoutMs: number;
   /** What it reads from stdin; nothing unless given. */
   readonly input?: string;
-  /** A descriptor that it holds as well for as long as it lives, as number 3. */
-  readonly holds?: number | undefined;
+  /** "NAME=value", all that it has; {@link ENVIRONMENT} unless given. */
+  readonly env?: readonly string[];
+  /** When it was ended, what it has started and left behind is killed as well. */
+  readonly endsGroup?: boolean;
+  /** Descriptors that it holds as well for as long as it lives, as number 3 and on. */
+  readonly holds?: readonly number[];
   /** It must not be ended in the middle: signals but SIGKILL are kept from it, and in time it is left, not ended. */
   readonly isUnstoppable?: boolean;
+  /** It is killed when this process ends, however that ends. */
+  readonly endsWithUs?: boolean;
 }
 
 /** How a command ended. */
@@ -45,16 +51,21 @@ export class CommandTimeout extends Error {
  * @throws CommandTimeout; SystemCallError when it does not start
  */
 export async function runCommand(file: string, args: readonly string[], options: CommandOptions): Promise<Ended> {
-  const { timeoutMs, input = "", holds, isUnstoppable = false } = options;
+  const { timeoutMs, input = "", holds = [], isUnstoppable = false, env = ENVIRONMENT, endsGroup = false } = options;
+  const { endsWithUs: isOnThisThread = false } = options;
+  const program = isOnThisThread
+    ? { file: SETPRIV, args: ["--pdeathsig", "KILL", "--", file, ...args] }
+    : { file, args };
   const [stdin, stdout, stderr] = [makeMemoryFile(input), makeMemoryFile(""), makeMemoryFile("")];
   try {
-    const descriptors = [stdin, stdout, stderr, ...(holds === undefined ? [] : [holds])];
-    const pid = await startProcess({ file, args, env: ENVIRONMENT, folder: "/", descriptors, isUnstoppable });
+    const descriptors = [stdin, stdout, stderr, ...holds];
+    const pid = await startProcess({ ...program, env, folder: "/", descriptors, isUnstoppable, isOnThisThread });
     const ended = await endOf(pid, timeoutMs, () => fstatSync(stdout).size + fstatSync(stderr).size > MAX_OUTPUT);
     if (ended !== undefined) return { status: ended.status, stdout: textOf(stdout), stderr: textOf(stderr) };
     const isTooMuch = fstatSync(stdout).size + fstatSync(stderr).size > MAX_OUTPUT;
     const isGone = !isUnstoppable && ((await end(pid, "SIGTERM")) || (await end(pid, "SIGKILL")));
     if (!isGone) reapLater(pid);
+    if (endsGroup) signalGroup(pid, "SIGKILL");
     if (isTooMuch) throw new Error(`it printed more than ${String(MAX_OUTPUT)} bytes`);
     throw new CommandTimeout(`no answer within ${String(timeoutMs / 1000)} s`, isGone ? undefined : pid);
   } finally {
@@ -64,6 +75,8 @@ export async function runCommand(file: string, args: readonly string[], options:
 
 /** Messages in English, and nothing of the caller's environment. */
 const ENVIRONMENT = ["LC_ALL=C", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"];
+/** Of util-linux, as unshare: on every Debian. It sets what the kernel does to it when its parent ends, and becomes the program. */
+const SETPRIV = "/usr/bin/setpriv";
 const GRACE_MS = 2000;
 /** 65,536 snapshots with their marks are some 12 MB. */
 const MAX_OUTPUT = 256 * 1024 * 1024;
@@ -83,12 +96,16 @@ async function endOf(pid: number, limitMs: number, mustEnd: () => boolean): Prom
 
 /** Whether a signal to it and all that it has started ends it. */
 async function end(pid: number, signal: NodeJS.Signals): Promise<boolean> {
+  signalGroup(pid, signal);
+  return (await endOf(pid, GRACE_MS, () => false)) !== undefined;
+}
+
+function signalGroup(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal);
   } catch {
     // Gone in this moment.
   }
-  return (await endOf(pid, GRACE_MS, () => false)) !== undefined;
 }
 
 /** It may end hours later, and must not stay a zombie; nor must we stay for it. */

@@ -35,22 +35,49 @@ export function blockerContract(volume: CurrentVolume, { nested, snapshotsAreIns
     return mountPoint;
   }
 
-  it.each(["open file", "working directory", "mapped file"] as const)(
+  it.each(["open file", "deleted open file", "working directory", "mapped file"] as const)(
     "a process with a use of the volume (%s) is named, and nothing is changed",
     async (how) => {
       const btm = btmOf(volume());
       await grow(btm, volume(), [0, 10]);
-      const before = volume().everything({ exact: true });
       const holder = await hold(how);
+      const before = volume().everything({ exact: true });
       const { message, details } = await failureOf(btm.rollback(0), "BLOCKED");
       expect(message).toContain(`process ${String(holder.child.pid)} `);
-      expect(message).toContain(how);
+      expect(message).toContain(how.replace("deleted ", ""));
       expect(details["blockers"]).toMatchObject([{ kind: "process" }]);
       expect(volume().everything({ exact: true })).toEqual(before);
       await holder.stop();
       expect(await btm.rollback(0)).toMatchObject({ blockers: [] });
     },
   );
+
+  it("forced, it goes on: the process keeps what it has open, which is in the undo point", async () => {
+    const btm = btmOf(volume());
+    await grow(btm, volume(), [0, 10]);
+    const holder = await hold("open file");
+    const pid = `process ${String(holder.child.pid)} `;
+    const plan = await btm.rollback(0, { force: true, dryRun: true });
+    expect([plan.blockers, plan.warnings.join()]).toEqual([[], expect.stringContaining(pid)]);
+    const { warnings } = await btm.rollback(0, { force: true });
+    expect([warnings.join(), volume().read("height")]).toEqual([expect.stringContaining(pid), "0"]);
+    await holder.stop();
+    await btm.undo();
+    expect(volume().read("height")).toBe("10");
+  });
+
+  it("a process that has the volume in use stands in the way of undoing as well", async () => {
+    const btm = btmOf(volume());
+    await grow(btm, volume(), [0, 10]);
+    await btm.rollback(0);
+    const holder = await hold("open file");
+    const before = volume().everything({ exact: true });
+    const { message } = await failureOf(btm.undo(), "BLOCKED");
+    expect(message).toContain(`process ${String(holder.child.pid)} `);
+    expect(volume().everything({ exact: true })).toEqual(before);
+    await holder.stop();
+    expect(await btm.undo()).toMatchObject({ blockers: [] });
+  });
 
   it("the process that calls is named too, when it has a file of the volume open", async () => {
     const btm = btmOf(volume());

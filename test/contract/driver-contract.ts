@@ -2,13 +2,15 @@ import { afterAll, beforeAll, beforeEach, describe } from "vitest";
 
 import type { TestVolume, Traits, VolumeFactory } from "../support/volumes.ts";
 import { blockerContract } from "./blocker-contract.ts";
+import { cloneContract } from "./clone-contract.ts";
+import { discardContract } from "./discard-contract.ts";
 import { overlapContract } from "./overlap-contract.ts";
 import { planContract } from "./plan-contract.ts";
+import { recordContract } from "./record-contract.ts";
 import { retentionContract } from "./retention-contract.ts";
-import { asideContract } from "./rollback-aside-contract.ts";
 import { rollbackContract } from "./rollback-contract.ts";
-import { inPlaceContract } from "./rollback-in-place-contract.ts";
 import { snapshotContract } from "./snapshot-contract.ts";
+import { undoContract } from "./undo-contract.ts";
 import { unmarkedContract } from "./unmarked-contract.ts";
 
 /** Gives the fresh volume of the test that is running. */
@@ -20,8 +22,11 @@ const parts = {
   "snapshot and list": snapshotContract,
   retention: retentionContract,
   "snapshots without a mark": unmarkedContract,
+  records: recordContract,
   rollback: rollbackContract,
-  "what a rollback replaces": replacedContract,
+  "undo points": undoContract,
+  "discarding what is newer": discardContract,
+  "open clones": cloneContract,
   "plans and consent": planContract,
   "abort and overlap": overlapContract,
   blockers: blockerContract,
@@ -59,9 +64,4 @@ export function driverContract(factory: VolumeFactory, only = PARTS): void {
       });
     }
   });
-}
-
-function replacedContract(volume: CurrentVolume, { capabilities }: Traits): void {
-  if (capabilities.rollbackKeepsLive) asideContract(volume);
-  else inPlaceContract(volume);
 }

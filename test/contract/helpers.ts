@@ -19,6 +19,13 @@ export function heightsOf(snapshots: readonly Snapshot[]): bigint[] {
   return snapshots.map((snapshot) => snapshot.height);
 }
 
+/** "1: 20 down to 0, with 10, 20". */
+export async function pointsOf(btm: Btm): Promise<string[]> {
+  return (await btm.undoPoints()).map(({ number, from, to, snapshots }) => {
+    return `${String(number)}: ${String(from)} down to ${String(to)}, with ${heightsOf(snapshots).join(", ")}`;
+  });
+}
+
 export async function listed(btm: Btm): Promise<bigint[]> {
   return heightsOf(await btm.list());
 }

@@ -6,7 +6,7 @@ import type { Traits } from "../support/volumes.ts";
 import type { CurrentVolume } from "./driver-contract.ts";
 import { btmOf, grow, heightsOf, listed } from "./helpers.ts";
 
-export function overlapContract(volume: CurrentVolume, { capabilities, destroyedAtOnce, isSlow }: Traits): void {
+export function overlapContract(volume: CurrentVolume, { destroyedAtOnce, isSlow }: Traits): void {
   it("a signal that has fired stops every call before its first change", async () => {
     const btm = btmOf(volume());
     await grow(btm, volume(), [0, 10]);
@@ -20,6 +20,14 @@ export function overlapContract(volume: CurrentVolume, { capabilities, destroyed
       btm.adopt({ signal }),
       btm.pin(0, { signal }),
       btm.unpin(0, { signal }),
+      btm.undo(1, { signal }),
+      btm.undoPoints({ signal }),
+      btm.dropUndo(1, { signal }),
+      btm.recover({ signal }),
+      btm.open(0, { signal }),
+      btm.close(0, { signal }),
+      btm.clones({ signal }),
+      btm.overview({ signal }),
     ];
     for (const call of calls) await failureOf(call, "ABORTED");
     expect(volume().everything({ exact: true })).toEqual(before);
@@ -99,37 +107,32 @@ export function overlapContract(volume: CurrentVolume, { capabilities, destroyed
     const gone: bigint[] = [];
     const heights: bigint[] = [];
     for (let height = 10; height < (isSlow ? 30 : 50); height += 10) {
-      const [{ destroyed }, due, forced] = await Promise.all([
-        one.rollback(0),
+      const [{ moved }, due, forced] = await Promise.all([
+        one.rollback(0, { keepUndo: 9 }),
         other.snapshot(height),
         one.snapshot(height + 1, { force: true }),
         one.list(),
         other.list(),
       ]);
-      gone.push(...heightsOf(destroyed));
+      gone.push(...heightsOf(moved));
       expect([due.taken, forced.taken]).toEqual([true, true]);
       heights.push(BigInt(height), BigInt(height + 1));
     }
-    // Which of them came before the rollback is anybody's guess; where it destroys, it tells which did.
+    // Which of them came before the rollback is anybody's guess; it tells which did.
     expect(await listed(one)).toEqual([0n, ...heights.filter((height) => !gone.includes(height))]);
-    if (capabilities.rollbackKeepsNewer) expect(gone).toEqual([]);
-    if (!capabilities.rollbackKeepsLive) return;
-    for (const number of [1, 2, 3, 4]) expect(volume().everything().join()).toContain(`undo-${String(number)}/live`);
+    expect((await one.undoPoints()).flatMap(({ snapshots }) => heightsOf(snapshots))).toEqual(gone);
   });
 
   it("overlapping rollbacks are done one after the other", async () => {
     const [one, other] = [btmOf(volume()), btmOf(volume())];
     await grow(one, volume(), [0, 10]);
-    const results = await Promise.all([one.rollback(0), other.rollback(10), one.rollback(0)]);
-    const read = volume().read("height");
-    if (capabilities.rollbackKeepsLive) {
-      expect(results.map((result) => result.undo?.number).sort()).toEqual([1, 2, 3]);
-      const last = results.find((result) => result.undo?.number === 3);
-      expect(read).toBe(String(last?.target.height));
-    } else {
-      // Whoever comes after one to 0 finds nothing newer.
-      expect(results.flatMap((result) => heightsOf(result.destroyed))).toEqual([10n]);
-      expect([read, await listed(one)]).toEqual(["0", [0n]]);
-    }
+    const keepUndo = 9;
+    const results = await Promise.all(
+      [0, 10, 0].map((height, i) => (i === 1 ? other : one).rollback(height, { keepUndo })),
+    );
+    expect(results.map((result) => result.undo?.number).sort()).toEqual([1, 2, 3]);
+    // Whoever comes after one to 0 finds nothing above it.
+    expect(results.flatMap((result) => heightsOf(result.moved))).toEqual([10n]);
+    expect([volume().read("height"), await listed(one)]).toEqual(["0", [0n]]);
   });
 }

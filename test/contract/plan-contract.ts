@@ -6,7 +6,7 @@ import type { Traits } from "../support/volumes.ts";
 import type { CurrentVolume } from "./driver-contract.ts";
 import { btmOf, grow, heightsOf, listed } from "./helpers.ts";
 
-export function planContract(volume: CurrentVolume, { capabilities, isSlow }: Traits): void {
+export function planContract(volume: CurrentVolume, { isSlow }: Traits): void {
   it("a dry run changes nothing at all, and says what would be done", async () => {
     const btm = btmOf(volume(), { cap: 2 });
     await volume().snapshotByHand(5);
@@ -17,8 +17,7 @@ export function planContract(volume: CurrentVolume, { capabilities, isSlow }: Tr
     expect(await btm.snapshot(11, { dryRun })).toMatchObject({ dryRun, taken: false, reason: "not-due", pruned: [] });
     const rollback = await btm.rollback(0, { dryRun });
     expect(rollback).toMatchObject({ dryRun, target: { height: 0n }, blockers: [] });
-    expect(rollback.undo?.number).toBe(capabilities.rollbackKeepsLive ? 1 : undefined);
-    expect(heightsOf(rollback.destroyed)).toEqual(capabilities.rollbackKeepsNewer ? [] : [10n]);
+    expect([rollback.undo?.number, heightsOf(rollback.moved), rollback.destroyed]).toEqual([1, [10n], []]);
     expect(heightsOf((await btm.clean({ dryRun })).removed)).toEqual([0n, 10n]);
     expect(heightsOf((await btm.adopt({ dryRun })).adopted)).toEqual([5n]);
     await btm.list();
@@ -98,23 +97,17 @@ export function planContract(volume: CurrentVolume, { capabilities, isSlow }: Tr
     };
     await btm.rollback(10, { confirm: meanwhile });
     expect(volume().read("height")).toBe("10");
-    expect(await listed(btm)).toEqual(capabilities.rollbackKeepsNewer ? [10n, 20n] : [10n]);
+    expect(await listed(btm)).toEqual([10n]);
   });
 
-  it("a snapshot taken meanwhile changes the plan where a rollback would destroy it", async () => {
+  it("a snapshot taken meanwhile changes the plan", async () => {
     const btm = btmOf(volume());
     await grow(btm, volume(), [0, 10]);
     const meanwhile = async (): Promise<boolean> => {
       await grow(btmOf(volume()), volume(), [20]);
       return true;
     };
-    if (capabilities.rollbackKeepsNewer) {
-      await btm.rollback(0, { confirm: meanwhile });
-      expect(volume().read("height")).toBe("0");
-    } else {
-      await failureOf(btm.rollback(0, { confirm: meanwhile }), "PLAN_CHANGED");
-      expect(volume().read("height")).toBe("20");
-    }
-    expect(await listed(btm)).toEqual([0n, 10n, 20n]);
+    await failureOf(btm.rollback(0, { confirm: meanwhile }), "PLAN_CHANGED");
+    expect([volume().read("height"), await listed(btm)]).toEqual(["20", [0n, 10n, 20n]]);
   });
 }

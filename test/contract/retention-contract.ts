@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 
+import { failureOf } from "../support/expect-code.ts";
 import type { Traits } from "../support/volumes.ts";
 import type { CurrentVolume } from "./driver-contract.ts";
 import { btmOf, grow, heightsOf, listed } from "./helpers.ts";
@@ -60,6 +61,21 @@ export function retentionContract(volume: CurrentVolume, { isSlow }: Traits): vo
     // Nor does it count: it would take the room of what can still be reached.
     expect(await btm.snapshot(30)).toMatchObject({ taken: true, pruned: [0n, 10n] });
     expect(await listed(btm)).toEqual([20n, 30n, 100n, 110n]);
+  });
+
+  it("a pin has a note, which another one replaces and unpinning takes away", async () => {
+    const btm = btmOf(volume());
+    await grow(btm, volume(), [0]);
+    const seen = async (): Promise<unknown> => (await btm.list()).map(({ pinned, note }) => [pinned, note]);
+    for (const note of ["before the upgrade", "ünï 'code' \"quoted\" $x = 1", undefined, "x".repeat(200)]) {
+      const { snapshot } = await btm.pin(0, note === undefined ? {} : { note });
+      expect([snapshot.pinned, snapshot.note, await seen()]).toEqual([true, note, [[true, note]]]);
+    }
+    for (const note of ["", " x", "two\nlines", "x".repeat(201), "\u202e"]) {
+      await failureOf(btm.pin(0, { note }), "BAD_NOTE");
+    }
+    await btm.unpin(0);
+    expect(await seen()).toEqual([[false, undefined]]);
   });
 
   it("never prunes a pinned one, nor counts it, until it is unpinned", async () => {

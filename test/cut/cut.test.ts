@@ -1,91 +1,192 @@
-import { createHash, randomInt } from "node:crypto";
+import { randomInt } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
 
-import { describe, type ExpectStatic, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
 import { findLab } from "../../tools/find-zfs.ts";
-import type { Moment } from "./events.ts";
-import { differences, worldsOf } from "./judge.ts";
+import { chance, isSameStep, mannerOf, nameOf, nextMoment, unique } from "./choice.ts";
+import type { Layout } from "./disks.ts";
+import type { Manner, Moment, Word } from "./events.ts";
+import { differences, faults, worldsOf } from "./judge.ts";
 import { Machine } from "./machine.ts";
+import type { Traits } from "./model.ts";
+import { btrfs, zfs } from "./traits.ts";
 
+/** For each driver; those while it recovers come on top. */
 const CUTS = Number(process.env["BTM_CUTS"] ?? 5);
 const SEED = process.env["BTM_CUT_SEED"] ?? String(randomInt(2 ** 32));
+/** From so many on no step is left out. */
+const ALL = 100;
+/** How many guests at a time: each keeps a core busy. */
+const GUESTS = Number(process.env["BTM_CUT_GUESTS"] ?? 2);
+
+interface Kind {
+  readonly name: string;
+  readonly layout: Layout;
+  readonly zfs: "21" | "23";
+}
+
+interface Driver {
+  readonly name: string;
+  readonly traits: Traits;
+  readonly kinds: readonly [Kind, Kind];
+}
+
+/** What all machines of a driver have come to know. */
+interface Shared {
+  readonly known: Moment[];
+  readonly cut: Moment[];
+  /** Also where it did not come to its moment. */
+  readonly tried: Moment[];
+  cuts: number;
+}
 
 interface Cut {
   readonly number: number;
-  readonly moment: Moment;
-  /** From the moment to the cut: in times that a snapshot takes, 0.1 s to 1 s in a guest. */
-  readonly delay: number;
-  readonly choice: number;
+  readonly boot: number;
+  readonly word: Word;
+  readonly manner: Manner;
 }
 
-const AROUND_ROLLBACK = ["write journal", "unmount", "mount", "clear journal"];
+const drivers: readonly Driver[] = [
+  {
+    name: "Btrfs",
+    traits: btrfs,
+    kinds: [
+      { name: "beside its snapshots", layout: "btrfs beside", zfs: "21" },
+      { name: "mounted by its name", layout: "btrfs mounted", zfs: "21" },
+    ],
+  },
+  {
+    name: "ZFS",
+    traits: zfs,
+    kinds: [
+      { name: "OpenZFS 2.1", layout: "zfs", zfs: "21" },
+      { name: "OpenZFS 2.3", layout: "zfs", zfs: "23" },
+    ],
+  },
+];
 
-function cutOf(number: number): Cut {
-  const [a, b, c] = ["a", "b", "c"].map((what) => chance(`${String(number)} ${what}`)) as [number, number, number];
-  const moments: readonly Moment[] = [
-    { operation: "snapshot", step: "snapshot" },
-    { operation: "rollback", step: "roll back" },
-    { operation: "snapshot", step: "destroy" },
-    { operation: "rollback", step: AROUND_ROLLBACK[Math.floor(a * AROUND_ROLLBACK.length)] ?? "" },
-    { operation: "clean", step: "destroy" },
-  ];
-  const moment = moments[number % moments.length];
-  if (moment === undefined) throw new TypeError("No moment");
-  return { number, moment, delay: 2 * b, choice: c };
-}
-
-/** From 0 to below 1, the same for the same seed. */
-function chance(of: string): number {
-  return createHash("sha256").update(`${SEED} ${of}`).digest().readUInt32LE(0) / 2 ** 32;
-}
-
-const cuts = Array.from({ length: CUTS }, (_, number) => cutOf(number));
-
-describe.skipIf(findLab() === undefined).concurrent(`the power is cut while btm works`, () => {
-  it.for([
-    ["2.1", "21"],
-    ["2.3", "23"],
-  ] as const)(
-    "OpenZFS %s: what is live, and every snapshot, is one that may be, and btm goes on",
-    { timeout: (CUTS + 1) * 120_000 },
-    async ([name, zfs], { expect }) => {
-      const own = cuts.filter(({ number }) => (number % 2 === 0) === (zfs === "21"));
-      console.log(`${String(own.length)} power cuts, OpenZFS ${name}, BTM_CUT_SEED=${SEED}`);
-      const machine = await Machine.make(findLab() ?? "", zfs);
-      try {
-        // Each boot looks at what the cut before has left, and works until the next.
-        for (let boot = 0; boot <= own.length; boot++) {
-          const [before, next] = [own[boot - 1], own[boot]];
-          const guest = machine.boot({ boot, choice: next?.choice ?? 0, ...(next && { moment: next.moment }) });
-          if (next === undefined) {
-            await guest.end();
-          } else {
-            await setTimeout(next.delay * (await guest.word()));
-            await guest.cut();
-          }
-          if (before !== undefined) judge(machine, boot, before, expect);
-        }
-      } finally {
-        await machine.dispose();
+describe.skipIf(findLab() === undefined)("the power is cut while btm works", () => {
+  it.for(drivers)(
+    "$name: the old state or the new one is live, nothing is lost or left over, and btm goes on",
+    { timeout: (CUTS + 2) * 120_000 },
+    async ({ name, traits, kinds }) => {
+      console.log(`${String(CUTS)} power cuts, ${name}, BTM_CUT_SEED=${SEED}`);
+      const shared: Shared = { known: [], cut: [], tried: [], cuts: 0 };
+      await eachOf(kinds, GUESTS, (kind) => cutAgainAndAgain(kind, traits, shared, Math.ceil(CUTS / 2)));
+      // What is done to a new disk only, or seldom.
+      if (CUTS >= ALL) {
+        const rest = missed(shared).map((step) => () => cutAgainAndAgain(kinds[0], traits, shared, 1, step));
+        await eachOf(rest, GUESTS, (work) => work());
       }
+      report(name, traits, shared);
     },
   );
 });
 
+/** Each boot looks at what the cut before has left, and works until the next. */
+async function cutAgainAndAgain(
+  kind: Kind,
+  traits: Traits,
+  shared: Shared,
+  atMost: number,
+  only?: Moment,
+): Promise<void> {
+  const machine = await Machine.make(findLab() ?? "", kind.zfs);
+  let cut: Cut | undefined;
+  let own = 0;
+  try {
+    for (let boot = 0; ; boot++) {
+      const isLast = own >= atMost;
+      const seed = `${SEED} ${kind.name} ${String(boot)}`;
+      const manner = mannerOf(seed);
+      const recovery = shared.cut.filter(({ operation }) => operation === "recover");
+      const guest = machine.boot({
+        boot,
+        layout: kind.layout,
+        seed,
+        manner,
+        until: isLast
+          ? "never"
+          : (only ?? (boot === 0 ? "chosen" : nextMoment(knownTo(machine, boot), shared.tried, seed))),
+        ...(boot > 0 && !isLast && chance(`${seed} recovery`) < 0.5 ? { recovery } : {}),
+      });
+      let word: Word | undefined;
+      try {
+        if (isLast) await guest.end();
+        else {
+          word = await guest.word();
+          shared.tried.push(word.moment);
+          if (word.isReached) shared.cut.push(word.moment);
+          if (word.moment.operation !== "recover") own++;
+          if (manner === "later") await setTimeout(4 * chance(`${seed} delay`) * word.stepMs);
+          await guest.cut();
+        }
+      } finally {
+        shared.known.push(...machine.moments(boot));
+        // What it has seen comes before what it could not do then.
+        if (cut !== undefined && machine.hasSeen(boot)) judge(kind, traits, machine, boot, cut);
+      }
+      if (word === undefined) return;
+      // One that was cut while it recovered is of the operation before.
+      cut = { number: ++shared.cuts, boot: machine.hasStarted(boot) ? boot : (cut?.boot ?? boot), word, manner };
+      await machine.check(kind.layout);
+    }
+  } finally {
+    await machine.dispose();
+  }
+}
+
+function knownTo(machine: Machine, boots: number): Moment[] {
+  return unique(Array.from({ length: boots }, (_, boot) => machine.moments(boot)).flat());
+}
+
 /** What a boot has found of what the cut before it had left. */
-function judge(machine: Machine, boot: number, { number, moment, delay }: Cut, expect: ExpectStatic): void {
-  const cut = `cut ${String(number)}, ${moment.operation}: ${delay.toFixed(2)} snapshot times after "before ${moment.step}"`;
-  const [events, acks, seen] = [machine.events(boot - 1), machine.acks(boot - 1), machine.seen(boot)];
-  const verdicts = worldsOf(events, acks).map((world) => ({ name: world.name, differences: differences(world, seen) }));
-  const last = events.at(-1);
+function judge(kind: Kind, traits: Traits, machine: Machine, boot: number, cut: Cut): void {
+  const { moment, isReached } = cut.word;
+  const name = `cut ${String(cut.number)}, ${kind.name}, ${nameOf(moment)}, ${isReached ? cut.manner : "NOT REACHED"}`;
+  const seen = machine.seen(boot);
+  const worlds = worldsOf(traits, machine.events(cut.boot), machine.acks(cut.boot));
+  const verdicts = worlds.map((world) => ({ name: world.name, differences: differences(world, seen) }));
   const found = verdicts.find((verdict) => verdict.differences.length === 0)?.name;
-  const reached = last?.kind === "step" ? last.at : last?.kind;
-  console.log(
-    `${cut}; reached "${reached ?? ""}"; found: ${found ?? "NONE THAT MAY BE"}; said: ${seen.recovered.join() || "-"}`,
+  console.log(`${name}; found: ${found ?? "NONE THAT MAY BE"}; said: ${seen.recovered.join("; ") || "-"}`);
+  expect(found === undefined ? verdicts : [], name).toEqual([]);
+  expect(faults(traits, worlds, seen), name).toEqual([]);
+}
+
+async function eachOf<T>(items: readonly T[], lanes: number, work: (item: T) => Promise<void>): Promise<void> {
+  const rest = items.values();
+  const lane = async (): Promise<void> => {
+    for (const item of rest) await work(item);
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+}
+
+/** The steps of operations at which no power was cut. */
+function missed({ known, cut }: Shared): Moment[] {
+  return stepsOf(known).filter(
+    (step) => step.operation !== "recover" && !cut.some((moment) => isSameStep(moment, step)),
   );
-  expect(found === undefined ? verdicts : [], cut).toEqual([]);
-  expect(seen.heightsBefore, cut).toEqual(Object.keys(seen.snapshots).map(Number));
-  expect(seen, cut).toMatchObject({ unmarked: [], hasJournalAfter: false });
-  expect(seen.status, cut).toMatch(/state: ONLINE\n[^]*with 0 errors[^]*errors: No known data errors/);
+}
+
+function stepsOf(moments: readonly Moment[]): Moment[] {
+  const all = unique(moments);
+  return all.filter((moment, i) => all.findIndex((other) => isSameStep(moment, other)) === i);
+}
+
+function report(driver: string, traits: Traits, shared: Shared): void {
+  const steps = stepsOf(shared.known);
+  const count = (moments: readonly Moment[]): string =>
+    [...new Set(steps.map(({ operation }) => operation))]
+      .map((name) => `${name} ${String(moments.filter(({ operation }) => operation === name).length)}`)
+      .join(", ");
+  const left = missed(shared).map(({ operation, step }) => `${operation}: ${step}`);
+  console.log(
+    `${driver}: ${String(shared.cuts)} cuts: ${count(shared.cut)}; steps: ${count(steps)}, ` +
+      `hit: ${count(stepsOf(shared.cut))}; BTM_CUT_SEED=${SEED}; not cut at: ${left.join(", ") || "-"}`,
+  );
+  // A name that no longer is that of a step would no longer decide anything.
+  for (const step of [...traits.decides, ...traits.decided]) expect(steps.map((moment) => moment.step)).toContain(step);
+  expect(CUTS >= ALL ? left : []).toEqual([]);
 }

@@ -1,93 +1,134 @@
-import type { Event, Seen } from "./events.ts";
-import type { Content } from "./log.ts";
-import { type Allowed, Model } from "./model.ts";
+import type { Event, Look, Seen } from "./events.ts";
+import { Model, promised, type Traits } from "./model.ts";
+import {
+  beyond,
+  differencesOf,
+  dropped,
+  isAllowed,
+  type State,
+  withLive,
+  withoutSnapshots,
+  withSnapshot,
+} from "./state.ts";
 
 /** One of the states that a cut may leave. */
 export interface World {
   readonly name: string;
-  readonly snapshots: ReadonlyMap<number, Allowed>;
-  readonly live: Allowed;
-  /** What the first command may say; undefined for nothing. */
-  readonly recovered: readonly (string | undefined)[];
+  readonly state: State;
+  /** Whether it is of what was under way: of a switch it is the new one. */
+  readonly isNew: boolean;
 }
 
 /** All the states that a cut may leave, going by what had happened before it. */
-export function worldsOf(events: readonly Event[], acks: readonly number[]): World[] {
-  const model = new Model(acks);
+export function worldsOf(traits: Traits, events: readonly Event[], acks: readonly number[]): World[] {
+  const model = new Model(traits, acks);
   for (const event of events) model.apply(event);
   model.acknowledge(Infinity);
-  const { pending } = model;
-  const isPast = (step: string): boolean => model.steps.includes(step);
-  const without = (gone: readonly number[], also?: readonly [number, Allowed]): Map<number, Allowed> =>
-    new Map([...model.snapshots, ...(also === undefined ? [] : [also])].filter(([height]) => !gone.includes(height)));
-  const live: Allowed = { blocks: model.blocks, logs: [model.end, model.unacknowledged] };
-  const world = (name: string, snapshots: Map<number, Allowed>): World => ({
-    name,
-    snapshots,
-    live,
-    recovered: [undefined],
-  });
+  const { state, pending, fading } = model;
+  const has = (step: string, when: "before" | "after"): boolean =>
+    model.steps.some((moment) => moment.step === step && moment.when === when);
+  const old = someGone("as before", state, fading, false);
+  const settled = withoutSnapshots(state, fading);
+  const some = (name: string, base: State, heights: readonly number[]): World[] => {
+    const all = someGone(name, base, heights, true);
+    return traits.thinsInOneStep ? all.filter((_, i) => i === 0 || i === all.length - 1) : all;
+  };
 
-  if (pending === undefined) return [world("between two operations", without([]))];
-  if (pending.kind === "clean") {
-    const { removed } = pending;
-    return [
-      ...(isPast("after destroy") ? [] : [world("not cleaned", without([]))]),
-      ...(isPast("before destroy") || removed.length === 0 ? [world("cleaned", without(removed))] : []),
-    ];
+  if (pending === undefined) return old;
+  switch (pending.name) {
+    case "clean":
+      return [
+        ...old,
+        ...(has("destroy", "before")
+          ? subsets(fading).flatMap((gone) => some("cleaned", withoutSnapshots(state, gone), pending.removed).slice(1))
+          : []),
+      ].filter(({ isNew }) => isNew || !(traits.thinsInOneStep && has("destroy", "after")));
+    case "snapshot": {
+      const taken = withSnapshot(settled, pending.height, model.taken);
+      return [
+        ...(has("snapshot", "after") ? [] : old),
+        ...(has("snapshot", "before")
+          ? some("taken", taken, has("destroy", "before") ? pending.pruned : []).filter(
+              (_, i) => i > 0 || !(traits.thinsInOneStep && has("destroy", "after")),
+            )
+          : []),
+      ];
+    }
+    case "drop":
+      return [
+        ...old,
+        ...subsets(pending.points).flatMap((gone) =>
+          gone.length === 0 ? [] : someGone(`dropped ${gone.join()}`, dropped(state, gone), fading, true),
+        ),
+      ];
+    case "rollback":
+    case "undo":
+    case "discard": {
+      const known = model.steps.map(({ step }) => step);
+      const mayBeNew = traits.decides.some((step) => known.includes(step));
+      const mustBeNew = traits.decided.some((step) => has(step, "after"));
+      const done = promised(withLive(settled, state.volume.live), pending);
+      const excess = pending.name === "discard" ? [] : beyond(done, pending.keepUndo);
+      const counts = [0, ...excess.keys()].map((_, count) => count);
+      return [
+        ...(mustBeNew ? [] : old),
+        ...(mayBeNew
+          ? counts.map((count): World => {
+              const gone = excess.slice(0, count);
+              const name = count === 0 ? "done" : `done, and ${gone.join()} dropped`;
+              return { name, state: dropped(done, gone), isNew: true };
+            })
+          : []),
+      ];
+    }
   }
-  if (pending.kind === "take") {
-    const { height, pruned } = pending;
-    const taken = [height, { blocks: model.blocks, logs: [...model.logs, model.unacknowledged] }] as const;
-    return [
-      ...(isPast("after snapshot") ? [] : [world("not taken", without([]))]),
-      ...(isPast("before snapshot") && !isPast("after destroy") ? [world("taken", without([], taken))] : []),
-      ...(isPast("before destroy") ? [world("taken and thinned", without(pruned, taken))] : []),
-    ];
-  }
-  // The writer has stopped: what is live is known to the last record.
-  const old = { ...live, logs: [model.end] };
-  const { target, destroyed } = pending;
-  // The journal is gone with the power, and the system mounts; the transaction of the rollback has left a token.
-  const finished = `The rollback to ${String(target)} was done, and interrupted after that`;
-  const said = isPast("after clear journal")
-    ? [undefined]
-    : isPast("before clear journal")
-      ? [undefined, finished]
-      : [finished];
-  return [
-    ...(isPast("after roll back")
-      ? []
-      : [{ name: "not rolled back", snapshots: without([]), live: old, recovered: [undefined] }]),
-    ...(isPast("before roll back")
-      ? [{ name: "rolled back", snapshots: without(destroyed), live: model.snapshotAt(target), recovered: said }]
-      : []),
-  ];
 }
 
 /** In what a world differs from what was seen. */
-export function differences(world: World, seen: Seen): string[] {
-  const wanted = [...world.snapshots.keys()].sort((a, b) => a - b).join();
-  const heights = Object.keys(seen.snapshots).join();
+export function differences(world: World, seen: Pick<Seen, "look" | "recovered">): string[] {
+  const claims = seen.recovered.filter((said) => (world.isNew ? /^Undid/ : /^Finished the|was done/).test(said));
+  return [...differencesOf(world.state, seen.look), ...claims.map((said) => `it says: ${said}`)];
+}
+
+/** What is wrong with what was seen, whichever state it is. */
+export function faults(traits: Traits, worlds: readonly World[], seen: Seen): string[] {
+  const { liveBefore, look, again, problems } = seen;
+  const isComplete =
+    liveBefore === null ? traits.mayLackLive : worlds.some(({ state }) => isAllowed(state.volume.live, liveBefore));
   return [
-    ...(heights === wanted ? [] : [`the snapshots are ${heights}, not ${wanted}`]),
-    ...[...world.snapshots].flatMap(([height, allowed]) => {
-      const content = seen.snapshots[String(height)];
-      return content === undefined || holds(allowed, content) ? [] : [`${String(height)} holds something else`];
-    }),
-    ...(holds(world.live, seen.live)
-      ? []
-      : [`live is ${show(seen.live)}, not ${world.live.logs.map((log) => log.serial).join(" or ")}`]),
-    ...(seen.recovered.length <= 1 && world.recovered.includes(seen.recovered[0])
-      ? []
-      : [`it said ${JSON.stringify(seen.recovered)}, not ${JSON.stringify(world.recovered)}`]),
+    ...problems,
+    ...look.leftovers.map((left) => `left over: ${left}`),
+    ...again.map((said) => `a second recovery says: ${said}`),
+    ...(isComplete ? [] : [`before recovery this was live: ${JSON.stringify(liveBefore)}`]),
+    ...listDifferences(seen, look),
   ];
 }
 
-function holds({ blocks, logs }: Allowed, { block, log }: Content): boolean {
-  return blocks.includes(block) && logs.some(({ serial, hash }) => serial === log.serial && hash === log.hash);
+/** In what btm's lists differ from the disk. */
+function listDifferences({ listed, listedUndo }: Seen, { volume, undo }: Look): string[] {
+  const [heights, numbers] = [Object.keys(volume.snapshots).join(), Object.keys(undo).join()];
+  return [
+    ...(listed.join() === heights ? [] : [`btm lists ${listed.join()}, there are ${heights}`]),
+    ...(Object.keys(listedUndo).join() === numbers
+      ? []
+      : [`btm lists undo points ${Object.keys(listedUndo).join()}, there are ${numbers}`]),
+    ...Object.entries(listedUndo).flatMap(([number, own]) =>
+      own.every((height) => undo[number]?.snapshots[String(height)] !== undefined)
+        ? []
+        : [`btm lists ${own.join()} in undo point ${number}, which has not all of them`],
+    ),
+  ];
 }
 
-function show({ log, block }: Content): string {
-  return `record ${String(log.serial)} (${log.hash}) with block ${block}`;
+/** Each snapshot is thinned out by itself: with any of them gone, none first, all last. */
+function someGone(name: string, state: State, heights: readonly number[], isNew: boolean): World[] {
+  return subsets(heights).map((gone) => ({
+    name: gone.length === 0 ? name : `${name}, ${gone.join()} gone`,
+    state: withoutSnapshots(state, gone),
+    isNew,
+  }));
+}
+
+function subsets(of: readonly number[]): number[][] {
+  return of.reduce<number[][]>((all, next) => [...all, ...all.map((some) => [...some, next])], [[]]);
 }

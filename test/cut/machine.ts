@@ -1,15 +1,19 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync, rmSync, watch } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 
+import { guestEnvironment } from "../../tools/guest-environment.ts";
 import { bundleFixture } from "../support/bundle-fixture.ts";
 import type { WorkerArgument } from "../support/fixtures/cut-worker.ts";
-import { type Event, FILES, type Seen } from "./events.ts";
+import type { Layout } from "./disks.ts";
+import { type Event, FILES, type Moment, type Seen, type Word } from "./events.ts";
+import { run } from "../support/run.ts";
 
 /** A guest that is still there by then hangs. */
 const GUEST_SECONDS = 180;
@@ -19,9 +23,11 @@ export class Machine {
   readonly folder: string;
   readonly #lab: string;
   readonly #zfs: string;
+  readonly #environment: NodeJS.ProcessEnv;
   readonly #watchdog: ChildProcess;
 
-  private constructor(lab: string, zfs: string, folder: string) {
+  private constructor(lab: string, zfs: string, folder: string, environment: NodeJS.ProcessEnv) {
+    this.#environment = environment;
     this.#lab = lab;
     this.#zfs = zfs;
     this.folder = folder;
@@ -33,7 +39,8 @@ export class Machine {
 
   /** @param zfs which OpenZFS: 21 is 2.1.11, 23 is 2.3.2 */
   static async make(lab: string, zfs: string): Promise<Machine> {
-    const machine = new Machine(lab, zfs, await mkdtemp(join(tmpdir(), `btm-cut-${zfs}-`)));
+    const environment = { ...(await guestEnvironment()), VMTIMEOUT: String(GUEST_SECONDS) };
+    const machine = new Machine(lab, zfs, await mkdtemp(join(tmpdir(), `btm-cut-${zfs}-`)), environment);
     for (const fixture of ["cut-worker", "cut-writer"]) await bundleFixture(fixture, machine.folder);
     return machine;
   }
@@ -43,7 +50,13 @@ export class Machine {
     const worker = join(this.folder, "cut-worker.mjs");
     const words = [process.execPath, worker, JSON.stringify({ folder: this.folder, ...argument })];
     const line = words.map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`).join(" ");
-    return new Boot(join(this.#lab, "zfs-run"), ["-w", this.folder, "-z", this.#zfs, line], this.folder);
+    const guest = spawn(join(this.#lab, "zfs-run"), ["-w", this.folder, "-z", this.#zfs, line], {
+      // In a session of its own: what ends this process from a terminal is the watchdog's matter.
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: this.#environment,
+    });
+    return new Boot(guest, this.folder);
   }
 
   events(boot: number): Event[] {
@@ -52,6 +65,29 @@ export class Machine {
 
   acks(boot: number): number[] {
     return this.#lines(FILES.acks(boot)).map(Number);
+  }
+
+  /** All the calls of onStep there were. */
+  moments(boot: number): Moment[] {
+    return this.events(boot).flatMap((event) => {
+      if (event.kind !== "step") return [];
+      const { operation, step, when } = event;
+      return [{ operation, step, when }];
+    });
+  }
+
+  /** Whether it had done with recovery. */
+  hasStarted(boot: number): boolean {
+    return this.events(boot).some(({ kind }) => kind === "start");
+  }
+
+  hasSeen(boot: number): boolean {
+    return existsSync(join(this.folder, FILES.seen(boot)));
+  }
+
+  /** Looks at the disk from outside, while the power is off. */
+  async check(layout: Layout): Promise<void> {
+    if (layout !== "zfs") await run("btrfs", ["check", "--readonly", join(this.folder, FILES.image)]);
   }
 
   seen(boot: number): Seen {
@@ -73,31 +109,30 @@ export class Machine {
   }
 }
 
+type Guest = ChildProcessByStdio<null, Readable, Readable>;
+
 /** One guest, from when its power is switched on. */
 export class Boot {
-  readonly #guest: ChildProcess;
+  readonly #guest: Guest;
   readonly #said: Promise<string>;
-  readonly #word: Promise<number>;
+  readonly #word: Promise<Word>;
 
-  constructor(command: string, args: readonly string[], folder: string) {
+  constructor(guest: Guest, folder: string) {
     this.#word = new Promise((resolve) => {
       const watcher = watch(folder, (_, name) => {
         if (name !== FILES.word) return;
         watcher.close();
-        resolve(Number(readFileSync(join(folder, FILES.word), "utf8")));
+        resolve(JSON.parse(readFileSync(join(folder, FILES.word), "utf8")) as Word);
       });
       watcher.unref();
     });
-    const env = { ...process.env, VMTIMEOUT: String(GUEST_SECONDS) };
-    // In a session of its own: what ends this process from a terminal is the watchdog's matter.
-    const guest = spawn(command, args, { detached: true, stdio: ["ignore", "pipe", "pipe"], env });
     this.#guest = guest;
     const said = Promise.all([text(guest.stdout), text(guest.stderr), once(guest, "close")]);
     this.#said = said.then(([stdout, stderr]) => stdout + stderr);
   }
 
-  /** Resolves when the moment has come, with the milliseconds that the snapshot before it took. */
-  async word(): Promise<number> {
+  /** Resolves when the moment has come. */
+  async word(): Promise<Word> {
     const early = this.#said.then((said): never => {
       throw new Error(`The guest ended before its moment, with ${String(this.#guest.exitCode)}: ${said}`);
     });

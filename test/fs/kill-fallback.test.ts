@@ -41,7 +41,7 @@ describe.skipIf(!hasStrace()).each([
     const { steps } = await operators.run(workOf(scene, rollback));
     expect(steps.slice(steps.indexOf("before attach beneath"))).toEqual([
       ...["before attach beneath", "before write note", "after write note", "before unmount", "after unmount"],
-      ...["before mount", "after mount"],
+      ...["before mount", "after mount", "before move newer snapshots", "after move newer snapshots"],
       ...["before clear journal", "after clear journal", "before sync journal", "after sync journal"],
     ]);
     expectMountedOnce(scene);
@@ -59,7 +59,7 @@ describe.skipIf(!hasStrace()).each([
       expect(
         (await scene.btm.list()).map((one) => one.height),
         where,
-      ).toEqual([0n, 10n, 20n]);
+      ).toEqual(steps.slice(0, killAt + 1).includes("after move newer snapshots") ? [0n, 10n] : [0n, 10n, 20n]);
       expect(await scene.btm.snapshot(1000), where).toMatchObject({ taken: true });
       expectMountedOnce(scene, where);
       const live = scene.volume.live();

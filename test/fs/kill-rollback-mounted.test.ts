@@ -1,8 +1,8 @@
 import { describe } from "vitest";
 
-import { killedRollbacks } from "../support/killed-rollbacks.ts";
+import { btrfsGround } from "../support/btrfs-ground.ts";
+import { killedOperations } from "../support/killed-operations.ts";
 
-describe("killed while rolling back a mount point", () => {
-  // Linux 6.5 and newer; the way of older ones is in kill-fallback.test.ts.
-  killedRollbacks(true, ["attach beneath", "unmount"]);
+describe("killed in a mount point", () => {
+  killedOperations(btrfsGround(true), { twice: { "an undo that takes from another undo point": "all" } });
 });

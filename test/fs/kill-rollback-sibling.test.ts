@@ -1,7 +1,8 @@
 import { describe } from "vitest";
 
-import { killedRollbacks } from "../support/killed-rollbacks.ts";
+import { btrfsGround } from "../support/btrfs-ground.ts";
+import { killedOperations } from "../support/killed-operations.ts";
 
-describe("killed while rolling back a subvolume in a mounted directory", () => {
-  killedRollbacks(false, []);
+describe("killed in a subvolume in a mounted directory", () => {
+  killedOperations(btrfsGround(false), { twice: { "an undo that takes from another undo point": "all" } });
 });

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 
 import { expect, it } from "vitest";
 
+import { guestEnvironment } from "../../tools/guest-environment.ts";
 import type { OldKernelRollback } from "../support/fixtures/old-kernel-rollback.ts";
 import { run } from "../support/run.ts";
 
@@ -17,7 +18,8 @@ it.skipIf(!existsSync(join(lab, "zfs-run")))(
     const shared = mkdtempSync(join(tmpdir(), "btm-lab-"));
     try {
       // The one shell is the guest's own; both words are paths of ours.
-      const told = await run(join(lab, "zfs-run"), ["-w", shared, `'${process.execPath}' '${fixture}'`]);
+      const line = `'${process.execPath}' '${fixture}'`;
+      const told = await run(join(lab, "zfs-run"), ["-w", shared, line], await guestEnvironment());
       const result = JSON.parse(told.trim().split("\n").at(-1) ?? "") as OldKernelRollback;
       expect(result.kernel).toMatch(/^6\.1\./);
       expect(result.steps).not.toContain("attach beneath");

@@ -49,7 +49,7 @@ describe.each([
     await btm.snapshot(4);
     await btm.snapshot(6);
     expect((await btm.list()).map((snapshot) => snapshot.height)).toEqual([4n, 6n]);
-    expect((await btm.rollback(5, { dryRun: true })).target.height).toBe(4n);
+    expect((await btm.rollback(5, { dryRun: true })).target?.height).toBe(4n);
     await failureOf(btm.rollback(5, { strict: true }), "NO_SUCH_SNAPSHOT");
     expect((await btm.adopt({ dryRun: true })).adopted).toEqual([]);
     await btm.clean();

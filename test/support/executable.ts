@@ -6,7 +6,7 @@ import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 
 /** The stand-alone executable that `make` builds. */
-const EXECUTABLE = fileURLToPath(new URL("../../build/btm", import.meta.url));
+export const EXECUTABLE = fileURLToPath(new URL("../../build/btm", import.meta.url));
 
 export interface Ran {
   readonly status: number | null;

@@ -7,7 +7,12 @@ import { run } from "./run.ts";
  * its own, for no transaction holds two of one dataset, but none has to start a process (10 ms each, not 200).
  */
 export async function makeSnapshots(dataset: string, heights: readonly (number | bigint)[]): Promise<void> {
-  const origin = (await run("zfs", ["get", "-Hp", "-o", "value", "guid", dataset])).trim();
+  const [guid = "", origins = ""] = (await run("zfs", ["get", "-Hp", "-o", "value", "guid,btm:origin", dataset])).split(
+    "\n",
+  );
+  // Of a dataset that took the place of another, marks name the first.
+  const [first = "", now] = origins.split(" ");
+  const origin = now === guid ? first : guid;
   const volume = dataset.split("/").at(-1);
   const zfs = library();
   for (const height of heights.map(String)) {

@@ -71,14 +71,6 @@ export function obstacles({ suite, undo, volume, btm }: Surroundings): Record<st
       undo(() => btm().unpin(20));
       return ["pinned-snapshot", snapshot(20)];
     },
-    "a child dataset that is mounted elsewhere": async () => {
-      const options = ["-o", `mountpoint=${elsewhere("of a child")}`];
-      return ["child-dataset", await make(["create", ...options], `${volume().dataset}/mounted`)];
-    },
-    "a child dataset that is not mounted": async () => [
-      "child-dataset",
-      await make(["create", "-o", "canmount=noauto"], `${volume().dataset}/unmounted`),
-    ],
     "a dataset mounted inside": async () => {
       const at = join(volume().path, "of a dataset");
       return ["child-dataset", await make(["create", "-o", `mountpoint=${at}`], `${suite.pool.name}/inside`), at];

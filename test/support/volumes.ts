@@ -17,6 +17,8 @@ export interface TestVolume {
   readonly beside: string;
   write(file: string, text: string): void;
   read(file: string): string;
+  /** Reads a file of a snapshot. */
+  readAt(height: bigint | number, file: string): string;
   /** As the file system calls it. */
   snapshotName(height: bigint | number): string;
   /** Where a snapshot can be read. */
@@ -35,7 +37,9 @@ export interface TestVolume {
 
 /** In what one file system may differ from another and still keep the contract. */
 export interface Traits {
-  readonly capabilities: Pick<Capabilities, "rollbackKeepsNewer" | "rollbackKeepsLive">;
+  readonly capabilities: Pick<Capabilities, "clonesNeedTheirSnapshot">;
+  /** Newer snapshots that btm did not make go with the state that a rollback replaces; otherwise they stay. */
+  readonly foreignIsMoved: boolean;
   /** How exactly the time of creation of a snapshot is known. */
   readonly timeResolutionMs: number;
   /** What something nested in a volume is called. */
@@ -70,7 +74,8 @@ export interface BtrfsFactoryOptions extends ImageOptions {
 }
 
 const btrfsTraits: Traits = {
-  capabilities: { rollbackKeepsNewer: true, rollbackKeepsLive: true },
+  capabilities: { clonesNeedTheirSnapshot: false },
+  foreignIsMoved: false,
   // The kernel stamps with a clock that ticks every 1 to 10 ms.
   timeResolutionMs: 20,
   nested: "nested-subvolume",
@@ -115,6 +120,7 @@ export function volumeOf(path: string, inTop: string = path): TestVolume {
     ...filesOf(path),
     volume: path,
     beside: dirname(inTop),
+    readAt: (height, file) => readFileSync(join(snapshotPath(height), file), "utf8"),
     snapshotName: (height) => basename(snapshotPath(height)),
     snapshotPath,
     undoPath: (number) => join(`${inTop}.btm`, `undo-${String(number)}`, "live"),

@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { manifestOf } from "./manifest.ts";
@@ -18,7 +19,8 @@ export interface ZfsFactoryOptions {
 }
 
 const zfsTraits: Traits = {
-  capabilities: { rollbackKeepsNewer: false, rollbackKeepsLive: false },
+  capabilities: { clonesNeedTheirSnapshot: true },
+  foreignIsMoved: true,
   // Whole seconds, of a clock that ticks every 1 to 10 ms.
   timeResolutionMs: 1020,
   nested: "child-dataset",
@@ -53,6 +55,7 @@ export function zfsVolume(dataset: string, mountPoint: string, by: "name" | "pat
     ...filesOf(mountPoint),
     volume: by === "name" ? dataset : mountPoint,
     beside: join(mountPoint, ".zfs/snapshot"),
+    readAt: (height, file) => readFileSync(join(mountPoint, ".zfs/snapshot", String(height), file), "utf8"),
     snapshotName,
     snapshotPath: (height) => join(mountPoint, ".zfs/snapshot", String(height)),
     undoPath: () => {

@@ -64,19 +64,36 @@ const inContract = new Set([
 
 it.each(Object.keys(cases).filter((name) => !inContract.has(name)))("%s is named", async (name) => {
   const [kind, ...words] = (await cases[name]?.()) ?? expect.fail();
-  const code = kind === "child-dataset" ? "HAS_NESTED_VOLUMES" : "BLOCKED";
-  const { message, hint, details } = await failureOf(btm.rollback(0), code);
+  const { message, hint, details } = await failureOf(btm.rollback(0, { discardNewer: true }), "BLOCKED");
   expectAll(details["blockers"] as Blocker[], [[kind, ...words]]);
   for (const word of words) expect(message).toContain(word);
   expect(hint).toBeTruthy();
 });
 
+it.each([
+  ["mounted elsewhere", ["mountpoint=/mnt/of a child"]],
+  ["not mounted", ["canmount=noauto"]],
+])(
+  "a child dataset that is %s would be moved aside with it: refused, and said to stay when in place",
+  async (name, set) => {
+    const child = `${volume.dataset}/child ${name}`;
+    await zfs("create", ...set.flatMap((option) => ["-o", option]), child);
+    undo(() => zfs("destroy", child));
+    const { message, hint } = await failureOf(btm.rollback(0), "HAS_NESTED_VOLUMES");
+    expect(message).toContain(child);
+    expect(hint).toContain("zfs rename");
+    expect((await btm.rollback(0, { discardNewer: true, dryRun: true })).blockers).toEqual([]);
+    const { warnings } = await btm.rollback(0, { discardNewer: true, dryRun: true });
+    expect(warnings.join()).toContain(`${child}" is a child of it, and stays as it is now`);
+  },
+);
+
 it("all of them are named at once, in the plan as well; of all these refusals nothing has changed", async () => {
   const expected: Expected[] = [];
   for (const put of Object.values(cases)) expected.push(await put());
-  const { details } = await failureOf(btm.rollback(0), "BLOCKED");
+  const { details } = await failureOf(btm.rollback(0, { discardNewer: true }), "BLOCKED");
   expectAll(details["blockers"] as Blocker[], expected);
-  expect((await btm.rollback(0, { dryRun: true })).blockers).toEqual(details["blockers"]);
+  expect((await btm.rollback(0, { discardNewer: true, dryRun: true })).blockers).toEqual(details["blockers"]);
   await undo.all();
   expect(stateOf(volume)).toEqual(initial);
 });
@@ -84,7 +101,7 @@ it("all of them are named at once, in the plan as well; of all these refusals no
 it("a mount in another mount namespace, which only the kernel sees: refused, and mounted again", async () => {
   const process = await sleeper({ unshared: "" });
   undo(() => process.end());
-  const { message, hint } = await failureOf(btm.rollback(0), "BLOCKED");
+  const { message, hint } = await failureOf(btm.rollback(0, { discardNewer: true }), "BLOCKED");
   expect(message).toContain("in use");
   expect(hint).toContain("mount namespace");
   expect(stateOf(volume)).toEqual(initial);
@@ -98,7 +115,7 @@ it("a newer snapshot that is being sent, which only the kernel sees: refused by 
     return ended;
   });
   await once(sending.stdout, "readable");
-  const { message } = await failureOf(btm.rollback(0), "BLOCKED");
+  const { message } = await failureOf(btm.rollback(0, { discardNewer: true }), "BLOCKED");
   expect(message).toContain(`${volume.dataset}@20`);
   expect(stateOf(volume)).toEqual(initial);
 });
@@ -107,7 +124,7 @@ it("what is older, or of the target itself, is not in the way, and stays", async
   const older = (lines: readonly string[]): string[] =>
     lines.filter((line) => /@(older|0)\t|#(older|target)\t|-of-target/.test(line));
   expect(older(initial)).not.toEqual([]);
-  expect(heightsOf((await btm.rollback(0)).destroyed)).toEqual([10n, 20n, 30n]);
+  expect(heightsOf((await btm.rollback(0, { discardNewer: true })).destroyed)).toEqual([10n, 20n, 30n]);
   expect(older(stateOf(volume))).toEqual(older(initial));
   expect(await listed(btm)).toEqual([0n]);
 });

@@ -36,7 +36,10 @@ async function refused(step: string, change: () => void, code: BtmErrorCode): Pr
   const onStep = (name: string, when: string): void => {
     if (`${when} ${name}` === `before ${step}` && changes++ === 0) change();
   };
-  const { message } = await failureOf(new Btm({ volume: volume.dataset }, { onStep }).rollback(0), code);
+  const { message } = await failureOf(
+    new Btm({ volume: volume.dataset }, { onStep }).rollback(0, { discardNewer: true }),
+    code,
+  );
   expect(changes).toBe(1);
   return message;
 }

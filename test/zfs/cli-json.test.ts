@@ -10,11 +10,17 @@ const suite = zfsSuite();
 /** The fields of a result as docs/json.md has them: the names in its row of the table, without what explains them. */
 function documented(command: string): string[] {
   const page = readFileSync(new URL("../../docs/json.md", import.meta.url), "utf8");
+  const shared = ["volume", "resolved", ...(command === "list" ? [] : ["recovered", "dryRun"])];
+  if (command === "rollback") {
+    const section = page.slice(page.indexOf("## A rollback, and its undoing"));
+    return [...shared, ...[...section.matchAll(/^\| `(\w+)`/gm)].map(([, name = ""]) => name)];
+  }
   const row =
     page.split("\n").find((line) => line.startsWith(`| \`${command}\` `)) ?? expect.fail(`no row of ${command}`);
-  const fields = row.split("|")[2]?.replaceAll(/\([^)]*\)/g, "");
-  const shared = command === "list" ? [] : ["recovered", "dryRun"];
-  return ["volume", "resolved", ...shared, ...[...(fields ?? "").matchAll(/`(\w+)`/g)].map(([, name = ""]) => name)];
+  const cell = row.split("|")[2]?.replaceAll(/\([^)]*\)/g, "") ?? "";
+  // What stands behind a colon explains the field before it.
+  const named = cell.split(";").map((part) => part.split(":")[0] ?? "");
+  return [...shared, ...[...named.join().matchAll(/`(\w+)`/g)].map(([, name = ""]) => name)];
 }
 
 /** The result in the one document on stdout; nothing may be on stderr. */
@@ -35,7 +41,7 @@ it("every document has the fields of docs/json.md, and names the dataset of the 
   expect(await result(volume, "adopt", "--dry-run")).toMatchObject({ adopted: ["5"], dryRun: true });
   await result(volume, "snapshot", "-s", "10");
   const guid = (await zfs("get", "-Hp", "-o", "value", "guid", `${volume.dataset}@5`)).trim();
-  expect(await result(volume, "rollback", "-s", "0", "--discard-foreign")).toMatchObject({
+  expect(await result(volume, "rollback", "--discard-newer", "-s", "0", "--discard-foreign")).toMatchObject({
     asked: "0",
     choice: "exact",
     target: { name: `${volume.dataset}@0`, path: volume.snapshotPath(0), marked: true, adopted: false, pinned: false },
@@ -53,7 +59,13 @@ it("every document has the fields of docs/json.md, and names the dataset of the 
 });
 
 it("an error is a document as well, with the exit status", async () => {
-  const { status, stdout, stderr } = await btm(["rollback", "-p", `${suite.pool.name}/missing`, "--json"]);
+  const { status, stdout, stderr } = await btm([
+    "rollback",
+    "--discard-newer",
+    "-p",
+    `${suite.pool.name}/missing`,
+    "--json",
+  ]);
   expect([status, stderr]).toEqual([3, ""]);
   expect(JSON.parse(stdout)).toMatchObject({ btm: 1, ok: false, error: { code: "VOLUME_MISSING", exitStatus: 3 } });
 });

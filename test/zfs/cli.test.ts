@@ -53,13 +53,13 @@ it("speaks of a volume as it was given, and tells once which dataset a path is",
 it("says plainly what a rollback loses, what is in its way, and what it did", async () => {
   const volume = await suite.fresh();
   for (const height of ["0", "10", "20"]) await btm(["snapshot", "-p", volume.dataset, "-s", height]);
-  const rollback = ["rollback", "-p", volume.dataset, "-s", "5"];
+  const rollback = ["rollback", "--discard-newer", "-p", volume.dataset, "-s", "5"];
   expect(await says([...rollback, "--dry-run"], volume)).toMatchInlineSnapshot(`
     "Plan: put $VOLUME back to 0, the nearest below 5, of which there is no snapshot
       snapshot:    $VOLUME@0, taken $TIME UTC
-      newer ones:  10, 20; the newest is 20 blocks ahead
-      live state:  is lost: all that was written since the snapshot
+      blocks back: 20, from 20
       destroyed:   $VOLUME@10, $VOLUME@20, for good
+      live state:  is lost, with all that was written since the snapshot
     -- exit 0"
   `);
 
@@ -70,9 +70,9 @@ it("says plainly what a rollback loses, what is in its way, and what it did", as
   expect(await says([...rollback, "--dry-run"], volume)).toMatchInlineSnapshot(`
     "Plan: put $VOLUME back to 0, the nearest below 5, of which there is no snapshot
       snapshot:    $VOLUME@0, taken $TIME UTC
-      newer ones:  10, 20; the newest is 20 blocks ahead
-      live state:  is lost: all that was written since the snapshot
+      blocks back: 20, from 20
       destroyed:   $VOLUME@10, $VOLUME@20, for good
+      live state:  is lost, with all that was written since the snapshot
       in the way:  the snapshot "$VOLUME@by hand" is newer than the target and not btm's own. Give --discard-foreign to destroy it with the newer ones of btm; to keep it, zfs send it elsewhere first
       in the way:  the snapshot "$VOLUME@10", which would be destroyed, is held: "my backup". zfs release 'my backup' '$VOLUME@10' lets it go
     -- exit 5"
@@ -87,20 +87,20 @@ it("says plainly what a rollback loses, what is in its way, and what it did", as
 
   const child = `${volume.dataset}/wallets`;
   await zfs("create", child);
-  expect(await says([...rollback, "--discard-foreign"], volume)).toMatchInlineSnapshot(`
+  expect(await says(["rollback", "-p", volume.dataset, "-s", "0"], volume)).toMatchInlineSnapshot(`
     "-- on stderr:
-    btm: Cannot roll back "$VOLUME" to 0: the dataset "$VOLUME/wallets" is a child of it, which would stay as it is now
-      hint: A volume is rolled back as a whole: move the child's files into it, or rename the child out of it with zfs rename
+    btm: Cannot roll back "$VOLUME" to 0: the dataset "$VOLUME/wallets" is a child of it, and would be moved aside with it
+      hint: Move the child's files into it, rename the child out of it with zfs rename, or give --discard-newer, which leaves children as they are
     -- exit 3"
   `);
   await zfs("destroy", child);
   expect(await says([...rollback, "--discard-foreign", "--dry-run"], volume)).toMatchInlineSnapshot(`
     "Plan: put $VOLUME back to 0, the nearest below 5, of which there is no snapshot
       snapshot:    $VOLUME@0, taken $TIME UTC
-      newer ones:  10, 20; the newest is 20 blocks ahead
-      live state:  is lost: all that was written since the snapshot
+      blocks back: 20, from 20
       destroyed:   $VOLUME@10, $VOLUME@20, for good
       not btm's:   $VOLUME@by hand, destroyed as well
+      live state:  is lost, with all that was written since the snapshot
     -- exit 0"
   `);
   expect(await says([...rollback, "--discard-foreign"], volume)).toMatchInlineSnapshot(`

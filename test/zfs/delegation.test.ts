@@ -69,18 +69,18 @@ const clean: Call = { call: "clean" };
 const adopt: Call = { call: "adopt" };
 const pin: Call = { call: "pin", args: [10] };
 const unpin: Call = { call: "unpin", args: [10] };
-const rollback: Call = { call: "rollback", args: [10] };
+const rollback: Call = { call: "rollback", args: [10, { discardNewer: true }] };
 
 it("who is allowed nothing can list a volume and plan for it, and change nothing", async () => {
   const before = shared.everything({ exact: true });
   expect(await ask(shared, list)).toMatchObject({ value: [{ height: "5" }, { height: "10" }] });
-  expect(await ask(shared, { call: "rollback", args: [10, { dryRun: true }] })).toMatchObject({
+  expect(await ask(shared, { call: "rollback", args: [10, { discardNewer: true, dryRun: true }] })).toMatchObject({
     value: { blockers: [] },
   });
   for (const call of [snapshot, clean, adopt, pin, unpin]) {
     const { code, hint } = await ask(shared, call);
     expect([call.call, code]).toEqual([call.call, "PERMISSION_DENIED"]);
-    expect(hint).toContain("zfs allow -u USER snapshot,destroy,mount,userprop");
+    expect(hint).toContain("zfs allow -u USER snapshot,destroy,mount,userprop,hold,release");
   }
   expect(shared.everything({ exact: true })).toEqual(before);
 });
@@ -88,7 +88,9 @@ it("who is allowed nothing can list a volume and plan for it, and change nothing
 it("each call needs its permissions, and no more", async () => {
   const volume = await makeVolume("needs");
   for (const { needs, calls } of [
-    { needs: ["userprop"], calls: [adopt, pin, unpin] },
+    { needs: ["userprop"], calls: [adopt] },
+    { needs: ["userprop", "hold"], calls: [pin] },
+    { needs: ["userprop", "release"], calls: [unpin] },
     { needs: ["snapshot", "userprop"], calls: [snapshot] },
     { needs: ["destroy", "mount"], calls: [clean] },
   ]) {
@@ -111,13 +113,16 @@ it("each call needs its permissions, and no more", async () => {
 
 it("with what the hint names everything works but a rollback, which is refused before any change", async () => {
   const volume = await makeVolume("all");
-  await allow(volume, ["snapshot", "destroy", "mount", "userprop"]);
+  await allow(volume, ["snapshot", "destroy", "mount", "userprop", "hold", "release"]);
   const { value } = await ask(volume, { ...snapshot, cap: 1 });
   expect(value).toMatchObject({ taken: true, pruned: ["10"] });
   const marks = (await new Btm({ volume: volume.volume }).list()).map(({ mark }) => mark?.height);
   expect(marks).toEqual([undefined, "20"]);
   const before = volume.everything({ exact: true });
-  expect(await ask(volume, { call: "rollback" })).toMatchObject({ code: "PERMISSION_DENIED", hint: "Run it as root" });
+  expect(await ask(volume, { call: "rollback", args: [20, { discardNewer: true }] })).toMatchObject({
+    code: "PERMISSION_DENIED",
+    hint: "Run it as root",
+  });
   expect(volume.everything({ exact: true })).toEqual(before);
 });
 

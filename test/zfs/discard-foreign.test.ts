@@ -27,9 +27,9 @@ it("what is newer and not btm's own goes as well when it is told to, each is lis
 
   const before = stateOf(volume);
   const discardForeign = true;
-  const { details } = await failureOf(btm.rollback(0, { discardForeign }), "BLOCKED");
+  const { details } = await failureOf(btm.rollback(0, { discardNewer: true, discardForeign }), "BLOCKED");
   expect((details["blockers"] as Blocker[]).map(({ kind }) => kind)).toEqual(["hold"]);
-  const plan = await btm.rollback(0, { discardForeign, dryRun: true });
+  const plan = await btm.rollback(0, { discardNewer: true, discardForeign, dryRun: true });
   expect(heightsOf(plan.destroyed)).toEqual([10n]);
   const foreign = ["bookmark #newer", "bookmark #sent", "snapshot @15", "snapshot @by hand"];
   const discarded = plan.discarded.map((one) => `${one.kind} ${one.name.slice(volume.dataset.length)}`);
@@ -37,7 +37,7 @@ it("what is newer and not btm's own goes as well when it is told to, each is lis
   expect(stateOf(volume)).toEqual(before);
 
   await zfs("release", "my backup", name("@by hand"));
-  const done = await btm.rollback(0, { discardForeign });
+  const done = await btm.rollback(0, { discardNewer: true, discardForeign });
   expect(done).toEqual({ ...plan, blockers: [], dryRun: false });
   const left = await zfs("list", "-H", "-o", "name", "-t", "snapshot,bookmark", "-d", "1", volume.dataset);
   expect(left.trim().split("\n").sort()).toEqual(

@@ -26,7 +26,12 @@ async function importPool(...options: readonly string[]): Promise<void> {
 describe("a dataset that is not there", () => {
   it("is missing for every call, as is one of a pool that is not there", async () => {
     const btm = new Btm({ volume: `${pool.name}/none` });
-    for (const call of [() => btm.list(), () => btm.snapshot(10), () => btm.rollback(10), () => btm.clean()]) {
+    for (const call of [
+      () => btm.list(),
+      () => btm.snapshot(10),
+      () => btm.rollback(10, { discardNewer: true }),
+      () => btm.clean(),
+    ]) {
       const { message, hint } = await failureOf(call(), "VOLUME_MISSING");
       expect([message, hint]).toEqual([expect.stringContaining('/none"'), expect.stringContaining("zfs list")]);
     }
@@ -49,7 +54,9 @@ describe("a dataset that is not there", () => {
     const btm = new Btm({ volume: dataset }, { onStep });
     await btm.snapshot(10);
     await run("zfs", ["unmount", dataset]);
-    expect((await failureOf(btm.rollback(10), "PARTLY_DONE")).cause).toMatchObject({ code: "VOLUME_MISSING" });
+    expect((await failureOf(btm.rollback(10, { discardNewer: true }), "PARTLY_DONE")).cause).toMatchObject({
+      code: "VOLUME_MISSING",
+    });
     await importPool();
     expect(await new Btm({ volume: dataset }).list()).toHaveLength(1);
   });
@@ -65,14 +72,14 @@ it("a pool that is imported read-only can be listed and planned for, and refuses
   try {
     const btm = new Btm({ volume: dataset });
     expect(await btm.list()).toHaveLength(2);
-    expect(await btm.rollback(10, { dryRun: true })).toMatchObject({ blockers: [] });
+    expect(await btm.rollback(10, { discardNewer: true, dryRun: true })).toMatchObject({ blockers: [] });
     const other = new Btm({ volume: unmounted });
     for (const call of [
       () => btm.snapshot(20),
       () => btm.pin(10),
       () => btm.unpin(10),
-      () => btm.rollback(10),
-      () => other.rollback(10),
+      () => btm.rollback(10, { discardNewer: true }),
+      () => other.rollback(10, { discardNewer: true }),
     ]) {
       expect((await failureOf(call(), "READ_ONLY")).hint).toContain("without readonly=on");
     }
@@ -107,7 +114,10 @@ describe("an encrypted volume whose key is unloaded in the middle of a rollback"
     const onStep = (step: string, when: string): void => {
       if (`${when} ${step}` === "before mount") execFileSync("zfs", ["unload-key", dataset]);
     };
-    const { message, cause } = await failureOf(new Btm({ volume: dataset }, { onStep }).rollback(10), "PARTLY_DONE");
+    const { message, cause } = await failureOf(
+      new Btm({ volume: dataset }, { onStep }).rollback(10, { discardNewer: true }),
+      "PARTLY_DONE",
+    );
     expect(message).toContain("encryption key");
     expect(cause).toMatchObject({ code: "BLOCKED", hint: expect.stringContaining("zfs load-key") as string });
     await run("zfs", ["load-key", dataset]);

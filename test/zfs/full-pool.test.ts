@@ -94,7 +94,7 @@ it("on a full pool a rollback works", async () => {
   const then = manifestOf(volume.snapshotPath(1));
   await fill(ballast);
   await failureOf(btmOf(volume).snapshot(3), "NO_SPACE");
-  expect((await btmOf(volume).rollback(1)).destroyed.map(({ height }) => height)).toEqual([2n]);
+  expect((await btmOf(volume).rollback(1, { discardNewer: true })).destroyed.map(({ height }) => height)).toEqual([2n]);
   expect(volume.live()).toEqual(then);
 });
 
@@ -105,7 +105,7 @@ it("in a full quota a snapshot, a rollback and clean work, and clean makes room 
   const file = join(volume.path, "more");
   await fill(file);
   expect(await btmOf(volume).snapshot(2)).toMatchObject({ taken: true });
-  await btmOf(volume).rollback(1);
+  await btmOf(volume).rollback(1, { discardNewer: true });
   expect(volume.live()).toEqual(then);
   await fill(file);
   expect((await btmOf(volume).clean()).failed).toEqual([]);
@@ -120,10 +120,10 @@ it("without room for its reservation a volume has neither snapshot nor rollback,
   await run("zpool", ["sync", pool.name]);
   const before = volume.everything({ exact: true });
   await failureOf(btmOf(volume).snapshot(1), "NO_SPACE");
-  const { message, hint } = await failureOf(btmOf(volume).rollback(0), "BLOCKED");
+  const { message, hint } = await failureOf(btmOf(volume).rollback(0, { discardNewer: true }), "BLOCKED");
   expect([message, hint]).toEqual([expect.stringContaining("reservation"), expect.stringContaining("refreservation")]);
   expect(volume.everything({ exact: true })).toEqual(before);
   await run("zfs", ["set", "refreservation=none", volume.volume]);
-  await btmOf(volume).rollback(0);
+  await btmOf(volume).rollback(0, { discardNewer: true });
   expect(volume.read("db")).toMatch(/^at 0/);
 });

@@ -6,7 +6,7 @@ import { both, killSuite, legacySurvivor, survivorOf } from "../support/zfs-kill
 import { type State, Survivor } from "../support/zfs-survivor.ts";
 
 const suite = killSuite();
-const operation = { kind: "rollback", height: 0 } as const;
+const operation = { kind: "rollback", height: 0, discardNewer: true } as const;
 const steps = ["write journal", "unmount", "roll back", "mount", "clear journal"].flatMap(both);
 
 /** What there is once the rollback is done, or undone. */
@@ -47,7 +47,7 @@ async function killAndGoOn(
     expect({ snapshots: snapshots.slice(0, -1), ...rest }).toEqual(after);
   } else {
     survivor.steps.length = 0;
-    expect(await survivor.btm[by].rollback(0)).toMatchObject({ recovered, warnings: [] });
+    expect(await survivor.btm[by].rollback(0, { discardNewer: true })).toMatchObject({ recovered, warnings: [] });
     expect(survivor.steps.slice(-steps.length)).toEqual(steps);
     expect(await survivor.look()).toEqual(after);
   }

@@ -37,7 +37,10 @@ describe("killed while taking a snapshot and thinning", () => {
       expect(snapshots.slice(0, -1)).toEqual(before.snapshots);
       expect(snapshots.at(-1)).toMatchObject({ height: operation.height, isMarked: true });
       survivor.write();
-      expect(await survivor.btm.path.rollback(operation.height)).toMatchObject({ recovered: [], warnings: [] });
+      expect(await survivor.btm.path.rollback(operation.height, { discardNewer: true })).toMatchObject({
+        recovered: [],
+        warnings: [],
+      });
       expect(await survivor.look()).toEqual({ ...before, snapshots });
     });
   });
@@ -96,18 +99,23 @@ it.each([
   });
 });
 
-it.each(["pin", "unpin"] as const)("killed at every step of %s: it is pinned or not", async (kind) => {
-  await withSurvivor(async (survivor) => {
-    const { snapshots } = await survivor.grow(1);
-    const height = snapshots[0]?.height ?? NaN;
-    if (kind === "unpin") await survivor.btm.name.pin(height);
-    for (const killAt of [0, 1]) {
-      await suite.kill(survivor, { by: "name", operation: { kind, height } }, both(kind), killAt);
-      const isPinned = (killAt === 1) === (kind === "pin");
-      expect((await survivor.btm.path.list())[0]).toMatchObject({ pinned: isPinned });
-    }
-    survivor.steps.length = 0;
-    await survivor.btm.path.unpin(height);
-    expect(survivor.steps).toEqual(both("unpin"));
-  });
-});
+it.each([
+  { kind: "pin", steps: [...both("hold"), ...both("pin")], from: 3 },
+  { kind: "unpin", steps: [...both("unpin"), ...both("release")], from: 1 },
+] as const)(
+  "killed at every step of $kind: it is pinned or not, and unpin leaves no hold",
+  async ({ kind, steps, from }) => {
+    await withSurvivor(async (survivor) => {
+      const { snapshots } = await survivor.grow(1);
+      const height = snapshots[0]?.height ?? NaN;
+      if (kind === "unpin") await survivor.btm.name.pin(height);
+      for (const killAt of steps.keys()) {
+        await suite.kill(survivor, { by: "name", operation: { kind, height } }, steps, killAt);
+        const isPinned = killAt >= from === (kind === "pin");
+        expect((await survivor.btm.path.list())[0], String(killAt)).toMatchObject({ pinned: isPinned });
+      }
+      await survivor.btm.path.unpin(height);
+      expect(await run("zfs", ["holds", "-H", `${survivor.dataset}@${String(height)}`])).toBe("");
+    });
+  },
+);

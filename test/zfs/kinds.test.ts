@@ -4,6 +4,7 @@ import { basename, join } from "node:path";
 import { expect, it } from "vitest";
 
 import { btmOf, grow, heightsOf } from "../contract/helpers.ts";
+import { failureOf } from "../support/expect-code.ts";
 import { readMapped } from "../support/mapped.ts";
 import { quickRun } from "../support/quick-run.ts";
 import { filesOf } from "../support/volumes.ts";
@@ -18,7 +19,7 @@ async function rollsBack(volume: Dataset): Promise<void> {
   await grow(btm, volume, [0]);
   volume.write("height", "later");
   const before = mountsOf(volume.dataset);
-  expect((await btm.rollback(0)).warnings).toEqual([]);
+  expect((await btm.rollback(0, { discardNewer: true })).warnings).toEqual([]);
   expect(mountsOf(volume.dataset)).toEqual(before);
   expect(volume.read("height")).toBe("0");
 }
@@ -43,7 +44,11 @@ it("an encrypted one, with its key and without it", async () => {
   await zfs("unload-key", volume.dataset);
   const btm = btmOf(volume);
   expect(await btm.snapshot(20)).toMatchObject({ taken: true, last: 0n });
-  expect(heightsOf((await btm.rollback(0)).destroyed)).toEqual([20n]);
+  // Whether there is signing state cannot be seen.
+  const { hint } = await failureOf(btm.rollback(0, { discardNewer: true }), "SIGNER_STATE");
+  expect(hint).toContain("zfs load-key");
+  const allowed = { discardNewer: true, allowSignerRewind: true };
+  expect(heightsOf((await btm.rollback(0, allowed)).destroyed)).toEqual([20n]);
   expect(await btm.snapshot(40)).toMatchObject({ taken: true });
   expect(heightsOf((await btm.clean({ kept: 1 })).removed)).toEqual([0n]);
   expect(mountsOf(volume.dataset)).toEqual([]);
@@ -61,7 +66,7 @@ it("one that is not mounted, whatever the reason, and stays so", async () => {
     ["off", 0],
   ] as const) {
     await zfs("set", `canmount=${canmount}`, volume.dataset);
-    await btm.rollback(height);
+    await btm.rollback(height, { discardNewer: true });
     expect(mountsOf(volume.dataset)).toEqual([]);
   }
   await zfs("set", "canmount=on", volume.dataset);
@@ -107,7 +112,7 @@ it("whatever is set on it is as before: properties, quotas, reservations, what o
   for (const property of properties) expect(before[0]).toContain(`\t${property.split("=")[0] ?? ""}\t`);
   expect(before[1]).toContain("user nobody destroy,mount,snapshot");
   expect(before[2]).toMatch(/ ro\b/);
-  expect((await btm.rollback(0)).warnings).toEqual([]);
+  expect((await btm.rollback(0, { discardNewer: true })).warnings).toEqual([]);
   expect(await settings()).toEqual(before);
   expect(volume.read("height")).toBe("0");
 });
@@ -120,6 +125,6 @@ it("files that were mapped before show what they held then, not pages of what is
   await btm.snapshot(0);
   volume.write("db", "+".repeat(4 * page));
   expect(readMapped(file)).toBe("+".repeat(4 * page));
-  await btm.rollback(0);
+  await btm.rollback(0, { discardNewer: true });
   expect(readMapped(file)).toBe("-".repeat(4 * page));
 });

@@ -25,7 +25,7 @@ it("while a person thought, something came in the way: it is named, and nothing 
     await zfs("snapshot", snapshot("in the way"));
     return true;
   };
-  const { message } = await failureOf(btmOf(volume).rollback(20, { confirm }), "BLOCKED");
+  const { message } = await failureOf(btmOf(volume).rollback(20, { discardNewer: true, confirm }), "BLOCKED");
   expect(message).toContain(snapshot("in the way"));
   expect(volume.read("height")).toBe("30");
   await zfs("destroy", snapshot("in the way"));
@@ -46,6 +46,6 @@ it.each<[string, number, () => Promise<unknown>, RollbackOptions?]>([
     after = stateOf(volume);
     return true;
   };
-  await failureOf(btmOf(volume).rollback(height, { ...options, confirm }), "PLAN_CHANGED");
+  await failureOf(btmOf(volume).rollback(height, { discardNewer: true, ...options, confirm }), "PLAN_CHANGED");
   expect(stateOf(volume)).toEqual(after);
 });

@@ -39,13 +39,13 @@ it("prints on a dataset what README.md says", async () => {
   expect((await run(process.execPath, [program])).trimEnd()).toBe(block("README.md", "Library", "text"));
 });
 
-it("shows a rollback as docs/rolling-back.md tells it", async () => {
+it("shows a rollback as docs/zfs.md tells it", async () => {
   const { dataset } = await pool.makeDataset("shown", "shown");
   const library = new Btm({ volume: dataset });
   for (const height of [1_233_000, 1_234_000, 1_235_000]) await library.snapshot(height);
-  const [, ...shown] = block("docs/rolling-back.md", "On ZFS", "console").split("\n");
+  const [, ...shown] = block("docs/zfs.md", "Rolling back", "console").split("\n");
   const [plan, done] = [shown.slice(0, 5), shown.slice(6)];
-  const args = ["rollback", "-p", dataset, "-s", "1234500"];
+  const args = ["rollback", "--discard-newer", "-p", dataset, "-s", "1234500"];
   const { stdout: planned } = await btm([...args, "--dry-run"]);
   const { stdout } = await btm(args);
   expect(withoutTimes(planned)).toEqual(withoutTimes(plan.join("\n")));

@@ -43,7 +43,7 @@ async function expectRefusals(...volumes: readonly string[]): Promise<void> {
     const btm = new Btm({ volume, mode: "zfs", lockTimeoutMs: 100 });
     await failureOf(btm.list(), "POOL_SUSPENDED");
     await failureOf(btm.snapshot(1000), "POOL_SUSPENDED");
-    const end = await btm.rollback().catch((error: unknown) => error);
+    const end = await btm.rollback(undefined, { discardNewer: true }).catch((error: unknown) => error);
     expect(["POOL_SUSPENDED", "LOCKED"]).toContain(isBtmError(end) ? end.code : end);
   }
 }
@@ -91,7 +91,7 @@ describe.concurrent("a pool that is suspended", () => {
 
   it("while a rollback unmounts the volume: the next command mounts it again, as it was", async (test) => {
     const volume = await makeVolume(test);
-    const rolling = impatient(volume, failAt(volume, "before unmount")).rollback(10);
+    const rolling = impatient(volume, failAt(volume, "before unmount")).rollback(10, { discardNewer: true });
     const { message, cause } = await failureOf(rolling, "PARTLY_DONE");
     expect([message, cause]).toMatchObject([expect.stringContaining("NOT mounted"), { code: "TIMED_OUT" }]);
     await failureOf(new Btm({ volume: volume.dataset }).snapshot(20), "POOL_SUSPENDED");
@@ -102,7 +102,7 @@ describe.concurrent("a pool that is suspended", () => {
 
   it("while a rollback is done: it is done once the pool goes on, and the next command mounts the volume", async (test) => {
     const volume = await makeVolume(test);
-    const rolling = impatient(volume, failAt(volume, "before roll back")).rollback(10);
+    const rolling = impatient(volume, failAt(volume, "before roll back")).rollback(10, { discardNewer: true });
     const { message, cause } = await failureOf(rolling, "PARTLY_DONE");
     expect([message, cause]).toMatchObject([expect.stringContaining("NOT mounted"), { code: "TIMED_OUT" }]);
     await failureOf(new Btm({ volume: volume.dataset }).snapshot(20), "POOL_SUSPENDED");
@@ -118,7 +118,9 @@ describe.concurrent("a pool that is suspended", () => {
     const btm = impatient(volume, (step, when) => {
       if (`${when} ${step}` === "before roll back") suspendNow(disk);
     });
-    expect((await failureOf(btm.rollback(10), "PARTLY_DONE")).cause).toMatchObject({ code: "POOL_SUSPENDED" });
+    expect((await failureOf(btm.rollback(10, { discardNewer: true }), "PARTLY_DONE")).cause).toMatchObject({
+      code: "POOL_SUSPENDED",
+    });
     await disk.mend();
     await run("zfs", ["mount", dataset]);
     await expectHealth(volume, "live");

@@ -127,7 +127,7 @@ describe("a rollback is refused, with what has the device in use", () => {
   it.each(Object.keys(uses))("%s", async (use) => {
     const btm = new Btm({ volume: dataset });
     const expected = await uses[use]?.();
-    const { message, details } = await failureOf(btm.rollback(0), "BLOCKED");
+    const { message, details } = await failureOf(btm.rollback(0, { discardNewer: true }), "BLOCKED");
     expect(details["blockers"]).toMatchObject([{ kind: expected?.kind }]);
     expect(message).toContain(expected?.words);
   });
@@ -136,7 +136,7 @@ describe("a rollback is refused, with what has the device in use", () => {
     const elsewhere = await sleeper({ unshared: `mount -- ${device} ${suite.pool.folder}` });
     undo(() => elsewhere.end());
     const btm = new Btm({ volume: dataset });
-    const { message, hint } = await failureOf(btm.rollback(0), "BLOCKED");
+    const { message, hint } = await failureOf(btm.rollback(0, { discardNewer: true }), "BLOCKED");
     expect(message).toContain("in use");
     expect(hint).toContain("namespace");
   });
@@ -144,11 +144,11 @@ describe("a rollback is refused, with what has the device in use", () => {
 
 it("a rollback of what nobody uses: mounted again, it shows the old files", async () => {
   const btm = new Btm({ volume: device });
-  expect((await btm.rollback(10)).destroyed).toEqual([]);
+  expect((await btm.rollback(10, { discardNewer: true })).destroyed).toEqual([]);
   await mount(device);
   expect(db()).toBe("10");
   await quickRun("umount", ["--", at]);
-  expect(heightsOf((await btm.rollback(0)).destroyed)).toEqual([10n]);
+  expect(heightsOf((await btm.rollback(0, { discardNewer: true })).destroyed)).toEqual([10n]);
   await quickRun("mount", ["--", device, at]);
   expect(db()).toBe("0");
 });

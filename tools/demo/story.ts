@@ -10,8 +10,8 @@ const ITV = 50;
 const LAST_BLOCK = 520;
 /** In the middle, and between two snapshots. */
 const WANTED = 333;
-/** So few that no interval is entered that has a snapshot of the other timeline. */
-const BLOCKS_OF_THE_OTHER_TIMELINE = 7;
+/** So many that it passes a height of which the timeline that was left has a snapshot. */
+const BLOCKS_OF_THE_OTHER_TIMELINE = 60;
 
 export interface StoryOptions {
   /** The executable. */
@@ -60,7 +60,8 @@ export async function tell(bareStage: Stage, options: StoryOptions): Promise<voi
   await btm("list");
 
   heading(`Back to block ${String(WANTED)}`);
-  say(`The node is at ${String((await node.tip()).height)}. It is stopped, as it must be, and the disk put back:`);
+  const left = await node.flush();
+  say(`The node is at ${String(left.height)}. It is stopped, as it must be, and the disk put back:`);
   await node.stop();
   await btm("rollback", "-s", String(WANTED));
   node = await Litecoind.start(stage, volume);
@@ -69,19 +70,25 @@ export async function tell(bareStage: Stage, options: StoryOptions): Promise<voi
   heading("Another history");
   const before = await node.tip();
   for (let i = 0; i < BLOCKS_OF_THE_OTHER_TIMELINE; i++) await node.mine(1);
-  say(
-    `From ${String(before.height)} the chain grows again, by other blocks than before, to ${String((await node.tip()).height)}.`,
-  );
+  const other = await (options.flushes ? node.flush() : node.tip());
+  say(`From ${String(before.height)} the chain grows again, by other blocks than before, to ${String(other.height)}.`);
+  say("The heights of the timeline that was left can be taken anew:");
+  await btm("snapshot", "-s", String(other.height), "--itv", String(ITV));
 
-  heading("Forwards again, to the newest snapshot, which is still there");
+  heading("Undone: the first history is live again, with all its snapshots");
   await node.stop();
-  await btm("rollback");
+  await btm("undo");
   node = await Litecoind.start(stage, volume);
-  await expectTip(node, nearestBelow(snapshots, LAST_BLOCK));
+  await expectTip(node, left);
   await node.stop();
-  say("Nothing was thrown away: what was live before each of the two rollbacks is kept beside the volume.");
-  typed(`ls ${volume}.btm`);
-  printed((await run(stage, "ls", `${volume}.btm`)).stdout);
+
+  heading("And redone: nothing was thrown away on the way");
+  await btm("undo");
+  node = await Litecoind.start(stage, volume);
+  await expectTip(node, other);
+  await node.stop();
+  await btm("list");
+  await btm("undo", "--list");
 }
 
 function nearestBelow(tips: readonly Tip[], height: number): Tip {

@@ -75,10 +75,11 @@ if [[ ${1-} != --inside ]]; then
   # It is a lab when both have shown that they work here: some containers forbid what User-Mode Linux needs.
   made=$lab/.build/tree/lab
   install_scripts "$made"
+  preload=$("$here/xstate.sh")
   for number in "${!versions[@]}"; do
     say "trying OpenZFS ${versions[number]}"
     log=$lab/.build/log/try$number
-    "$made/zfs-run" -z "$number" "set -e
+    LD_PRELOAD=$preload "$made/zfs-run" -z "$number" "set -e
       zfs version
       truncate -s 256M pool
       zpool create tank \$PWD/pool

@@ -3,7 +3,7 @@ import { exitStatusOf } from "../../errors.ts";
 import { count, escapeText } from "../../text.ts";
 import { type Command, confirmWith, makeBtm, noteRecovered, type PlanFlags, volumeJson } from "../context.ts";
 import { cleanJson } from "../json.ts";
-import { heightsText } from "../words.ts";
+import { heightsText, kindText } from "../words.ts";
 
 export interface CleanFlags extends PlanFlags {
   readonly kept: string;
@@ -14,11 +14,15 @@ export const clean: Command<CleanFlags> = async (flags, context) => {
   const { dryRun = false } = flags;
   const btm = makeBtm(flags, context);
   const volume = escapeText(btm.cfg.volume);
-  const show = ({ removed, kept, recovered }: CleanResult, write: (line: string) => void): void => {
+  const sparedLines = ({ spared }: CleanResult): string[] =>
+    spared.map((snapshot) => `${String(snapshot.height)} stays: ${kindText(snapshot)}`);
+  const show = (plan: CleanResult, write: (line: string) => void): void => {
+    const { removed, kept, recovered } = plan;
     noteRecovered(context, recovered);
     write(output.style("bold", `Plan: destroy ${count(removed.length, "snapshot")} of ${volume}`));
     if (removed.length > 0) write(`  destroyed:  ${heightsText(removed.map((snapshot) => snapshot.height))}`);
     write(`  kept:       ${kept.length === 0 ? "none" : heightsText(kept.map((snapshot) => snapshot.height))}`);
+    for (const line of sparedLines(plan)) write(`  ${line}`);
   };
   const result = await btm.clean({
     kept: flags.kept,
@@ -35,6 +39,7 @@ export const clean: Command<CleanFlags> = async (flags, context) => {
     return 0;
   }
   output.line(`Removed ${count(result.removed.length, "snapshot")} of ${volume}, kept ${String(result.kept.length)}`);
+  for (const line of sparedLines(result)) output.note(line);
   for (const { error } of result.failed) output.warn(error.message);
   return result.failed.length > 0 ? exitStatusOf.PARTLY_DONE : 0;
 };

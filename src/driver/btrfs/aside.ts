@@ -1,8 +1,10 @@
+import { fstatSync } from "node:fs";
+
 import * as v from "valibot";
 
 import { BtmError } from "../../errors.ts";
-import { SUBVOLUME_INODE, subvolumeInfo, type SubvolumeInfo } from "../../sys/btrfs.ts";
-import { entriesOf, identityOf, withDirectory } from "../../sys/directory.ts";
+import { type SubvolumeInfo } from "../../sys/btrfs.ts";
+import { entriesOf, withDirectory } from "../../sys/directory.ts";
 import {
   close,
   getAttribute,
@@ -15,9 +17,11 @@ import {
 } from "../../sys/libc.ts";
 import { quote } from "../../text.ts";
 import type { StepObserver } from "../driver.ts";
-import { parseStored } from "../mark.ts";
+import { parseStored } from "../../stored.ts";
+import { parseRecord, type SnapshotRecord } from "../../record.ts";
 import { type Journal, journalOf } from "./journal.ts";
 import { asideName, ATTRIBUTE, LIVE, undoName, undoNumber } from "./names.ts";
+import { subvolumeAt } from "./subvolume-at.ts";
 
 /** What an undo point says of itself. */
 export interface UndoRecord {
@@ -27,8 +31,30 @@ export interface UndoRecord {
   readonly at: string;
   /** The newest snapshot there was, decimal digits; null when there was none. */
   readonly from: string | null;
-  /** The height the rollback went to. */
+  /** The height at which the timelines part. */
   readonly to: string;
+  /** The uuid of the snapshot of that height, on which it hangs; btm 0.1.0 did not write it. */
+  readonly fork?: string;
+  /** It is being dropped: what is left of it is not whole. */
+  readonly isDropped?: boolean;
+}
+
+const digits = v.pipe(v.string(), v.regex(/^(0|[1-9]\d{0,19})$/));
+const recordForm = v.object({
+  btm: v.literal(1),
+  number: v.number(),
+  at: v.pipe(v.string(), v.isoTimestamp()),
+  from: v.nullable(digits),
+  to: digits,
+  fork: v.exactOptional(v.string()),
+  isDropped: v.exactOptional(v.boolean()),
+});
+
+const pinForm = v.object({ note: v.exactOptional(v.string()) });
+
+/** A pin. */
+export interface Pin {
+  readonly note?: string;
 }
 
 const asideForm = v.object({ btm: v.literal(1), aside: v.string() });
@@ -49,8 +75,11 @@ export class Aside {
     const fd = openDirectoryIfAny(parent, asideName(base));
     if (fd === undefined) return undefined;
     try {
+      // What it says leads to snapshots being destroyed: nobody but root may have said it.
+      const { uid, mode } = fstatSync(fd);
+      const isRoots = uid === 0 && (mode & 0o022) === 0;
       // Without our mark but empty: made by us and interrupted before the mark, renamed with its volume, or as good as that.
-      if (isMarked(fd, base) || (await entriesOf(fd, () => true)).length === 0) return new Aside(fd);
+      if (isRoots && (isMarked(fd, base) || (await entriesOf(fd, () => true)).length === 0)) return new Aside(fd);
     } catch (error) {
       close(fd);
       throw error;
@@ -105,11 +134,10 @@ export class Aside {
     return removeAttribute(this.fd, ATTRIBUTE.journal);
   }
 
-  /** @param except one that does not count */
-  async nextUndoNumber(except: number | undefined): Promise<number> {
+  /** The numbers of its undo points, ascending. */
+  async undoNumbers(): Promise<number[]> {
     const entries = await entriesOf(this.fd, (name) => undoNumber(name) !== undefined);
-    const numbers = entries.map((entry) => undoNumber(entry.name) ?? 0).filter((number) => number !== except);
-    return 1 + Math.max(0, ...numbers);
+    return entries.flatMap(({ name }) => undoNumber(name) ?? []).sort((a, b) => a - b);
   }
 
   async makeUndo(number: number): Promise<void> {
@@ -120,6 +148,18 @@ export class Aside {
     await withDirectory(this.fd, undoName(record.number), (fd) =>
       setAttribute(fd, ATTRIBUTE.undo, JSON.stringify(record)),
     );
+  }
+
+  /** What an undo point says of itself; undefined when there is none, or it says nothing that counts. */
+  record(number: number): UndoRecord | undefined {
+    const fd = openDirectoryIfAny(this.fd, undoName(number));
+    if (fd === undefined) return undefined;
+    try {
+      const record = parseStored(recordForm, getAttribute(fd, ATTRIBUTE.undo));
+      return record?.number === number ? record : undefined;
+    } finally {
+      close(fd);
+    }
   }
 
   /** Removes the empty directory of an undo point; nothing happens when there is none. */
@@ -133,26 +173,44 @@ export class Aside {
 
   /** The subvolume inside an undo point; undefined when there is none. */
   live(number: number): SubvolumeInfo | undefined {
-    try {
-      // In a plain directory the question would be answered for the subvolume around it.
-      return withDirectory(this.fd, `${undoName(number)}/${LIVE}`, (fd) =>
-        identityOf(fd).inode === SUBVOLUME_INODE ? subvolumeInfo(fd) : undefined,
-      );
-    } catch (error) {
-      if (isErrno(error, "ENOENT", "ENOTDIR")) return undefined;
-      throw error;
-    }
+    return subvolumeAt(this.fd, `${undoName(number)}/${LIVE}`);
   }
 
-  /** Whether the snapshot of that height and uuid is pinned. */
-  isPinned(height: bigint, uuid: string): boolean {
-    return getAttribute(this.fd, `${ATTRIBUTE.pinPrefix}${String(height)}`) === uuid;
+  /** What was learnt of a snapshot since it was taken. */
+  learnt(uuid: string): SnapshotRecord | undefined {
+    return parseRecord(getAttribute(this.fd, `${ATTRIBUTE.recordPrefix}${uuid}`));
   }
 
-  setPin(height: bigint, uuid: string | undefined): Promise<void> {
-    const name = `${ATTRIBUTE.pinPrefix}${String(height)}`;
-    return uuid === undefined ? removeAttribute(this.fd, name) : setAttribute(this.fd, name, uuid);
+  setLearnt(uuid: string, record: SnapshotRecord): Promise<void> {
+    return setAttribute(this.fd, `${ATTRIBUTE.recordPrefix}${uuid}`, JSON.stringify(record));
   }
+
+  /** One that is left by a kill says nothing of any other snapshot. */
+  async forgetLearnt(uuid: string): Promise<void> {
+    const name = `${ATTRIBUTE.recordPrefix}${uuid}`;
+    if (getAttribute(this.fd, name) !== undefined) await removeAttribute(this.fd, name);
+  }
+
+  /** The pin of a snapshot; undefined when it has none. */
+  pin(height: bigint, uuid: string): Pin | undefined {
+    const pin = parseStored(pinForm, getAttribute(this.fd, `${ATTRIBUTE.pinPrefix}${uuid}`));
+    if (pin !== undefined) return pin;
+    return getAttribute(this.fd, formerPin(height)) === uuid ? {} : undefined;
+  }
+
+  setPin(uuid: string, pin: Pin): Promise<void> {
+    return setAttribute(this.fd, `${ATTRIBUTE.pinPrefix}${uuid}`, JSON.stringify(pin));
+  }
+
+  async removePin(height: bigint, uuid: string): Promise<void> {
+    await removeAttribute(this.fd, `${ATTRIBUTE.pinPrefix}${uuid}`);
+    if (getAttribute(this.fd, formerPin(height)) === uuid) await removeAttribute(this.fd, formerPin(height));
+  }
+}
+
+/** Pins of btm 0.1.0 are by height, with the uuid as their value. */
+function formerPin(height: bigint): string {
+  return `${ATTRIBUTE.pinPrefix}${String(height)}`;
 }
 
 function isMarked(fd: number, base: string): boolean {

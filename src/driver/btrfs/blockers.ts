@@ -1,15 +1,17 @@
 import { fstatSync } from "node:fs";
-import { basename, dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 
 import { nestedSubvolumes, SUBVOLUME_INODE } from "../../sys/btrfs.ts";
 import { identityOf, isSameFile, withDirectory } from "../../sys/directory.ts";
 import { AT_FDCWD, isErrno } from "../../sys/libc.ts";
-import { type Mount, readLoopDevices, readMounts } from "../../sys/mounts.ts";
+import { type Mount, readLoopDevices, readMounts, readSwapFiles } from "../../sys/mounts.ts";
 import { processesOn, type ProcessUse } from "../../sys/processes.ts";
 import { quote } from "../../text.ts";
 import type { Blocker } from "../driver.ts";
 import { processBlocker } from "../process-blocker.ts";
+import { mountsBelow } from "./clone-mount.ts";
+import { asideName } from "./names.ts";
 import { mountOf, type Place, volumeRoot } from "./place.ts";
 
 /** The subvolumes inside the volume or a snapshot beside it: a snapshot shows each as an empty directory only. */
@@ -27,7 +29,7 @@ export async function processBlockers(place: Place, signal: AbortSignal | undefi
   const { dev } = withDirectory(from, path, (fd) => fstatSync(fd, { bigint: true }));
   // Of our own descriptors only those of its root are there for btm's sake.
   const look = (): Promise<ProcessUse[]> =>
-    processesOn(dev, { ownExcept: SUBVOLUME_INODE, fileSystem: mountOf(place)?.device, signal });
+    processesOn(new Set([dev]), { ownExcept: SUBVOLUME_INODE, fileSystem: mountOf(place)?.device, signal });
   let uses = await look();
   // Another btm that looks at the volume, or waits for its lock, has the root open for an instant.
   for (let looks = 1; looks < 4 && uses.length > 0 && uses.every(isRootOnly); looks++) {
@@ -54,6 +56,46 @@ export function loopBlockers(place: Place): Blocker[] {
         ]
       : [],
   );
+}
+
+/** The kernel makes no snapshot of a volume with an active swap file in it (ETXTBSY). */
+export function swapBlockers(place: Place): Blocker[] {
+  return readSwapFiles()
+    .filter((file) => file.startsWith(`${place.path}/`))
+    .map((file) => ({
+      kind: "swap-file",
+      message: `${quote(file)} in it is an active swap file`,
+      hint: "Turn it off with swapoff",
+    }));
+}
+
+/**
+ * What keeps a subvolume in "<volume>.btm" from being destroyed: the kernel would take away the mounts in it without a word.
+ *
+ * @param except where it may be mounted
+ */
+export function treeBlockers(place: Place, path: string, except?: string): Blocker[] {
+  const mounts = mountsBelow(place, path).filter(({ mountPoint }) => mountPoint !== except);
+  const beside = place.parentPath === undefined ? [] : [join(place.parentPath, asideName(place.base), path)];
+  const shown = [...beside, ...(except === undefined ? [] : [except])];
+  const isInside = (file: string): boolean => shown.some((folder) => file.startsWith(`${folder}/`));
+  const inside = readMounts().filter(({ mountPoint }) => isInside(mountPoint));
+  const nested = nestedBlockers(place, `${asideName(place.base)}/${path}`);
+  return [
+    ...nested.map((blocker) => ({ ...blocker, hint: "Destroy it first, or move it out" })),
+    ...[...new Set([...mounts, ...inside].map(({ mountPoint }) => mountPoint))].map((mountPoint): Blocker => ({
+      kind: "mount",
+      message: `${quote(mountPoint)} is a mount of it, or in it`,
+      hint: "Unmount it first",
+    })),
+    ...readLoopDevices()
+      .filter(({ file }) => isInside(file))
+      .map(({ device, file }): Blocker => ({
+        kind: "loop-device",
+        message: `${device} shows the file ${quote(file)} in it`,
+        hint: "Detach it first: losetup --detach",
+      })),
+  ];
 }
 
 /** Mounts that would go on showing the old state, lie on top of the volume, or keep its name from being exchanged. */

@@ -1,5 +1,5 @@
-import { BtmError, throwIfAborted } from "../../errors.ts";
-import { createSnapshot, destroySubvolume, setReadOnly, subvolumeInfo } from "../../sys/btrfs.ts";
+import { BtmError } from "../../errors.ts";
+import { createSnapshot, setReadOnly, subvolumeInfo } from "../../sys/btrfs.ts";
 import { withDirectory } from "../../sys/directory.ts";
 import { getAttribute, isErrno, removeAttribute, setAttribute, SystemCallError } from "../../sys/libc.ts";
 import type { Height } from "../../height.ts";
@@ -9,24 +9,41 @@ import type {
   DestroyOutcome,
   Driver,
   DriverDeps,
+  DropPlan,
+  Goal,
+  CloneWishes,
+  OpenClone,
+  Recovery,
   RollbackChoices,
+  RollbackHelp,
   RollbackPlan,
   Snapshot,
+  UndoPoint,
   Volume,
 } from "../driver.ts";
 import type { Mark } from "../mark.ts";
+import type { NodeFacts } from "../../node-facts.ts";
+import type { SnapshotRecord } from "../../record.ts";
 import { Aside } from "./aside.ts";
 import { nestedBlockers } from "./blockers.ts";
-import { explain, explained } from "./failure.ts";
+import { closeClone, findClones, openClone } from "./clones.ts";
+import { destroySnapshots } from "./destroy.ts";
+import { drop, planDrop } from "./drop.ts";
+import { explained } from "./failure.ts";
 import { locate } from "./locate.ts";
 import { lockVolume, tryLockVolume, type VolumeLock } from "./lock.ts";
-import { defaultSubvolume } from "./mounted.ts";
+import { exclusiveBytesOf } from "./measure.ts";
 import { snapshotName } from "../snapshot-name.ts";
 import { ATTRIBUTE } from "./names.ts";
 import { isCurrent, type Place } from "./place.ts";
 import { planRollback } from "./plan.ts";
-import { recover, rollback } from "./rollback.ts";
+import { describePending, recover } from "./recovery.ts";
+import { rollback } from "./rollback.ts";
 import { look, SnapshotFinder } from "./snapshots.ts";
+import { type Step, stepper } from "./step.ts";
+import { withTree } from "./trees.ts";
+import { undoPointsOf } from "./undo-points.ts";
+import type { Work } from "./work.ts";
 
 /** Btrfs through its ioctls: no btrfs-progs at run time. Linux 5.8 or newer. */
 export function btrfsDriver(deps: DriverDeps): Driver {
@@ -34,8 +51,8 @@ export function btrfsDriver(deps: DriverDeps): Driver {
   return {
     mode: "btrfs",
     capabilities: {
-      rollbackKeepsNewer: true,
-      rollbackKeepsLive: true,
+      discardsInOneStep: false,
+      clonesNeedTheirSnapshot: false,
       atomicGroups: false,
       includesChildren: false,
       memoryIsCurrent: true,
@@ -46,6 +63,8 @@ export function btrfsDriver(deps: DriverDeps): Driver {
 
 class BtrfsVolume implements Volume {
   readonly name: string;
+  readonly pool = undefined;
+  readonly path: string;
   readonly #place: Place;
   readonly #finder: SnapshotFinder;
   readonly #deps: DriverDeps;
@@ -53,6 +72,7 @@ class BtrfsVolume implements Volume {
 
   constructor(place: Place, finder: SnapshotFinder, deps: DriverDeps) {
     this.name = place.path;
+    this.path = place.path;
     this.#place = place;
     this.#finder = finder;
     this.#deps = deps;
@@ -80,26 +100,20 @@ class BtrfsVolume implements Volume {
     });
   }
 
-  recover(): Promise<string[]> {
+  recover(): Promise<Recovery> {
     return explained(`recover the volume ${quote(this.name)}`, async () => {
       await this.#clearStrayMark();
       return recover(this.#work());
     });
   }
 
-  #work(): Parameters<typeof recover>[0] {
+  #work(): Work {
     if (this.#lock === undefined) throw new TypeError("The volume must be locked before it is changed");
     return { place: this.#place, lock: this.#lock, deps: this.#deps };
   }
 
-  async pending(): Promise<string[]> {
-    const aside = await Aside.open(this.#place.parent, this.#place.base);
-    try {
-      const journal = aside?.journal();
-      return journal === undefined ? [] : [`Would first finish or undo the interrupted rollback to ${journal.height}`];
-    } finally {
-      aside?.close();
-    }
+  pending(): Promise<string[]> {
+    return describePending(this.#place);
   }
 
   /** Killed while it took a snapshot, btm leaves the mark on the live root, where a snapshot made by hand would find it. */
@@ -117,7 +131,7 @@ class BtrfsVolume implements Volume {
    * The mark is set on the live root and sealed by the commit that makes the snapshot, so there is never a snapshot of
    * ours without a mark. It is taken off the live root afterwards, that a snapshot made by hand does not inherit it.
    */
-  create(height: Height): Promise<boolean> {
+  create(height: Height, node?: NodeFacts): Promise<boolean> {
     const { parent, base } = this.#place;
     const name = snapshotName(base, height);
     return explained(`take the snapshot ${quote(name)}`, () =>
@@ -132,7 +146,8 @@ class BtrfsVolume implements Volume {
             },
           );
         }
-        const mark: Mark = { btm: 1, height: String(height), volume: base, origin: uuid };
+        const facts = node === undefined ? {} : { node };
+        const mark: Mark = { btm: 1, height: String(height), volume: base, origin: uuid, ...facts };
         await this.#step("set mark", () => setAttribute(root, ATTRIBUTE.mark, JSON.stringify(mark)));
         try {
           await this.#step("snapshot", () => createSnapshot(parent, name, root, { readOnly: true }));
@@ -155,61 +170,12 @@ class BtrfsVolume implements Volume {
     );
   }
 
-  async destroy(snapshots: readonly Snapshot[], signal?: AbortSignal): Promise<DestroyOutcome[]> {
-    if (snapshots.length === 0) return [];
-    const outcomes = new Array<DestroyOutcome>(snapshots.length);
-    const pins = await Aside.open(this.#place.parent, this.#place.base);
-    const rest = snapshots.entries();
-    const lane = async (): Promise<void> => {
-      for (const [i, snapshot] of rest) {
-        throwIfAborted(signal);
-        try {
-          await this.#destroy(snapshot, pins);
-          outcomes[i] = { snapshot };
-        } catch (error) {
-          outcomes[i] = { snapshot, error: explain(`destroy the snapshot ${quote(snapshot.name)}`, error) };
-        }
-      }
-    };
-    try {
-      // The kernel destroys one at a time; with two under way it need not wait for us in between (measured: a third less).
-      const lanes = await Promise.allSettled([lane(), lane()]);
-      for (const ended of lanes) if (ended.status === "rejected") throw ended.reason;
-      return outcomes;
-    } finally {
-      pins?.close();
-    }
+  createTogether(): Promise<boolean> {
+    throw new TypeError("Btrfs cannot snapshot several subvolumes in one step");
   }
 
-  async #destroy(snapshot: Snapshot, pins: Aside | undefined): Promise<void> {
-    const id = this.#lookAgain(snapshot, pins);
-    // Gone already: what was wanted.
-    if (id === undefined) return;
-    try {
-      await this.#step("destroy", () => destroySubvolume(this.#place.parent, id));
-    } catch (error) {
-      if (!isErrno(error, "EPERM") || (await defaultSubvolume(this.#place)) !== id) throw error;
-      throw new BtmError(
-        "BLOCKED",
-        `Cannot destroy ${quote(snapshot.name)}: it is the default subvolume of its file system`,
-        {
-          hint: "Make another one the default with btrfs subvolume set-default",
-          cause: error,
-        },
-      );
-    }
-  }
-
-  /** The id of the subvolume, if it still is the unpinned snapshot with our mark that it was; undefined when it is gone. */
-  #lookAgain(snapshot: Snapshot, pins: Aside | undefined): bigint | undefined {
-    const now = look(this.#place, snapshot.name);
-    if (now === undefined) return undefined;
-    const isPinned = pins?.isPinned(snapshot.height, snapshot.uuid) === true;
-    if (now.snapshot.uuid === snapshot.uuid && now.snapshot.mark !== undefined && !isPinned) return now.id;
-    const what = "it no longer is the unpinned snapshot with our mark that it was";
-    throw new BtmError("PLAN_CHANGED", `Cannot destroy ${quote(snapshot.name)}: ${what}`, {
-      hint: "Someone changed or replaced it: look at it with btm list",
-    });
+  destroy(snapshots: readonly Snapshot[], signal?: AbortSignal): Promise<DestroyOutcome[]> {
+    return destroySnapshots(this.#place, snapshots, this.#step, signal);
   }
 
   /** A mark counts on a read-only snapshot only, so it becomes read-only last: interrupted, it is still unmarked. */
@@ -248,11 +214,11 @@ class BtrfsVolume implements Volume {
     );
   }
 
-  pin(snapshot: Snapshot): Promise<void> {
+  pin(snapshot: Snapshot, note: string | undefined): Promise<void> {
     return explained(`pin the snapshot ${quote(snapshot.name)}`, async () => {
       const aside = await Aside.make(this.#place.parent, this.#place.base, this.#deps.onStep);
       try {
-        await this.#step("pin", () => aside.setPin(snapshot.height, snapshot.uuid));
+        await this.#step("pin", () => aside.setPin(snapshot.uuid, note === undefined ? {} : { note }));
       } finally {
         aside.close();
       }
@@ -263,27 +229,73 @@ class BtrfsVolume implements Volume {
     return explained(`unpin the snapshot ${quote(snapshot.name)}`, async () => {
       const aside = await Aside.open(this.#place.parent, this.#place.base);
       try {
-        await this.#step("unpin", () => aside?.setPin(snapshot.height, undefined));
+        await this.#step("unpin", () => aside?.removePin(snapshot.height, snapshot.uuid));
       } finally {
         aside?.close();
       }
     });
   }
 
-  planRollback(target: Snapshot, { signal }: RollbackChoices): Promise<RollbackPlan> {
-    return explained(`plan the rollback of ${quote(this.name)}`, () => planRollback(this.#place, target, signal));
+  describe(snapshot: Snapshot, record: SnapshotRecord): Promise<void> {
+    return explained(`describe the snapshot ${quote(snapshot.name)}`, async () => {
+      const aside = await Aside.make(this.#place.parent, this.#place.base, this.#deps.onStep);
+      try {
+        await this.#step("describe", () => aside.setLearnt(snapshot.uuid, record));
+      } finally {
+        aside.close();
+      }
+    });
   }
 
-  async rollback(plan: RollbackPlan): Promise<string[]> {
-    const newest = (await this.snapshots()).at(-1)?.height;
-    return explained(`roll back ${quote(this.name)}`, () => rollback(this.#work(), plan, newest));
+  planRollback(goal: Goal, choices: RollbackChoices): Promise<RollbackPlan> {
+    return explained(`plan the rollback of ${quote(this.name)}`, async () =>
+      planRollback(this.#place, await this.snapshots(), goal, choices),
+    );
   }
 
-  async #step(name: string, work: () => unknown): Promise<void> {
-    this.#deps.onStep(name, "before");
-    await work();
-    this.#deps.onStep(name, "after");
+  rollback(plan: RollbackPlan, help: RollbackHelp): Promise<string[]> {
+    return explained(`roll back ${quote(this.name)}`, () => rollback(this.#work(), plan, help));
   }
+
+  undoPoints({ measure = false }: { readonly measure?: boolean } = {}): Promise<UndoPoint[]> {
+    return explained(`list the undo points of ${quote(this.name)}`, async () => {
+      const points: UndoPoint[] = [];
+      for (const point of await undoPointsOf(this.#place)) {
+        const bytes = measure ? await withTree(this.#place, point, exclusiveBytesOf) : undefined;
+        points.push({ ...point, bytes });
+      }
+      return points;
+    });
+  }
+
+  planDrop(points: readonly UndoPoint[]): Promise<DropPlan> {
+    return explained(`look at the undo points of ${quote(this.name)}`, () => planDrop(this.#place, points));
+  }
+
+  drop({ points }: DropPlan): Promise<string[]> {
+    return explained(`drop undo points of ${quote(this.name)}`, async () => {
+      await drop(this.#work(), points);
+      return [];
+    });
+  }
+
+  clones(): Promise<OpenClone[]> {
+    return explained(`list the open clones of ${quote(this.name)}`, () => findClones(this.#place));
+  }
+
+  openClone(snapshot: Snapshot, wishes: CloneWishes = {}): Promise<OpenClone> {
+    return explained(`open ${quote(snapshot.name)}`, () => openClone(this.#work(), snapshot, wishes));
+  }
+
+  closeClone(clone: OpenClone): Promise<void> {
+    return explained(`close ${quote(clone.name)}`, () => closeClone(this.#work(), clone));
+  }
+
+  withTree<T>(state: "live" | Snapshot | UndoPoint, use: (folder: string) => Promise<T>): Promise<T | undefined> {
+    return explained(`look into ${quote(this.name)}`, () => withTree(this.#place, state, use));
+  }
+
+  readonly #step: Step = (name, work) => stepper(this.#deps.onStep)(name, work);
 }
 
 async function clearMark(root: number): Promise<void> {

@@ -2,17 +2,35 @@ import * as v from "valibot";
 
 import { BtmError } from "../../errors.ts";
 import { getAttribute } from "../../sys/libc.ts";
-import { parseStored } from "../mark.ts";
-import { ATTRIBUTE } from "./names.ts";
+import { parseStored } from "../../stored.ts";
+import { ATTRIBUTE, LIVE, undoName } from "./names.ts";
+
+const digits = v.pipe(v.string(), v.regex(/^(0|[1-9]\d{0,19})$/));
+
+const form = v.object({
+  btm: v.literal(1),
+  undo: v.number(),
+  height: digits,
+  target: v.string(),
+  live: v.string(),
+  isDefault: v.boolean(),
+  stagedIn: v.exactOptional(v.string()),
+  keepsNewer: v.exactOptional(v.boolean()),
+  returns: v.exactOptional(
+    v.array(v.object({ undo: v.number(), upTo: v.exactOptional(v.object({ height: digits, uuid: v.string() })) })),
+  ),
+  isMovedOut: v.exactOptional(v.boolean()),
+  discards: v.exactOptional(v.boolean()),
+});
 
 /** The rollback under way, written before its first change and removed after its last: the disk is the journal. */
 export interface Journal {
   readonly btm: 1;
   /** The number of the undo point it makes. */
   readonly undo: number;
-  /** The height it goes to, decimal digits. */
+  /** The height it goes to, or at which the timelines part, decimal digits. */
   readonly height: string;
-  /** The uuid of the snapshot that becomes live. */
+  /** The uuid of what becomes live: of a snapshot, or of the live state of an undo point. */
   readonly target: string;
   /** The uuid of what was live. */
   readonly live: string;
@@ -23,17 +41,20 @@ export interface Journal {
    * another by the time of an undo, someone has written to it since, and it is not destroyed.
    */
   readonly stagedIn?: string;
+  /** The newer snapshots go into the undo point; btm 0.1.0, which did not write this, left them where they were. */
+  readonly keepsNewer?: boolean;
+  /** What comes back, the undo point that becomes live first, and up to which height of each other. */
+  readonly returns?: readonly StoredReturn[];
+  /** The newer snapshots are in the undo point by now: those that come back have the same heights, perhaps. */
+  readonly isMovedOut?: boolean;
+  /** The undo point is dropped at last. */
+  readonly discards?: boolean;
 }
 
-const form = v.object({
-  btm: v.literal(1),
-  undo: v.number(),
-  height: v.string(),
-  target: v.string(),
-  live: v.string(),
-  isDefault: v.boolean(),
-  stagedIn: v.exactOptional(v.string()),
-});
+export interface StoredReturn {
+  readonly undo: number;
+  readonly upTo?: { readonly height: string; readonly uuid: string };
+}
 
 /**
  * The journal on an open "<volume>.btm"; undefined when no rollback is under way.
@@ -52,4 +73,15 @@ export function journalOf(aside: number): Journal | undefined {
       hint: "Run the version of btm that began the rollback, or a newer one",
     },
   );
+}
+
+/** The path, below "<volume>.btm", of what is staged, and of what was live after the exchange. */
+export function stagedPath(journal: Journal): string {
+  return `${undoName(journal.undo)}/${LIVE}`;
+}
+
+/** What was under way, as the user knows it. */
+export function nameOf({ height, returns }: Journal): string {
+  const undone = returns?.[0]?.undo;
+  return undone === undefined ? `rollback to ${height}` : `undo (undo point ${String(undone)})`;
 }

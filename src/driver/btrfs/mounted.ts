@@ -71,6 +71,13 @@ function mountAgain(mount: Mount, options: Readonly<Record<string, string>>): Pr
   return mountDetached("btrfs", { source: mount.source, ...options, ...readOnly }, mountAttributes(mount.options));
 }
 
+/** A subvolume beside the volume, mounted nowhere yet, with the attributes of the volume's own mount. */
+export function mountSibling(place: Place, id: bigint): Promise<number> {
+  const mount = mountOf(place);
+  if (mount === undefined) throw new BtmError("SYSTEM_ERROR", `Cannot find the mount of ${quote(place.path)}`);
+  return mountAgain(mount, { subvolid: String(id) });
+}
+
 /**
  * When a rollback was interrupted after the switch and before the new mount, the mount shows "<volume>.btm/undo-<n>/live".
  * The journal there, of this very undo point and this live state, tells it from one that someone mounted to look at, which

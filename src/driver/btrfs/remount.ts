@@ -22,7 +22,7 @@ import {
 import { type Mount, mountAttributes, readMounts } from "../../sys/mounts.ts";
 import { quote } from "../../text.ts";
 import type { StepObserver } from "../driver.ts";
-import { parseStored } from "../mark.ts";
+import { parseStored } from "../../stored.ts";
 import { journalOf } from "./journal.ts";
 
 /**

@@ -1,258 +1,187 @@
-import { fstatSync } from "node:fs";
-import { join } from "node:path";
-
 import { BtmError } from "../../errors.ts";
-import {
-  createSnapshot,
-  destroySubvolume,
-  setDefaultSubvolume,
-  SUBVOLUME_INODE,
-  subvolumeInfo,
-} from "../../sys/btrfs.ts";
+import { createSnapshot, subvolumeInfo } from "../../sys/btrfs.ts";
 import { withDirectory } from "../../sys/directory.ts";
-import { AT_FDCWD, exchangeNames, removeAttribute, syncFileSystem } from "../../sys/libc.ts";
-import { processesOn } from "../../sys/processes.ts";
+import { exchangeNames, removeAttribute, syncFileSystem } from "../../sys/libc.ts";
 import { quote } from "../../text.ts";
-import type { Blocker, DriverDeps, RollbackPlan, StepObserver } from "../driver.ts";
+import type { Goal, RollbackHelp, RollbackPlan } from "../driver.ts";
+import { processBlocker } from "../process-blocker.ts";
 import { Aside, type UndoRecord } from "./aside.ts";
 import { processBlockers } from "./blockers.ts";
-import type { Journal } from "./journal.ts";
-import type { VolumeLock } from "./lock.ts";
+import { drop } from "./drop.ts";
+import { finish } from "./finish.ts";
+import { undoUnfinished } from "./give-back.ts";
+import { type Journal, stagedPath } from "./journal.ts";
+import { lockBoth } from "./lock-both.ts";
 import { defaultSubvolume } from "./mounted.ts";
-import { asideName, ATTRIBUTE, LIVE, undoName } from "./names.ts";
-import { mountOf, type Place, volumeRoot } from "./place.ts";
-import { forgetNote, isRemounted, remount } from "./remount.ts";
-
-/** What a rollback works with. */
-interface Work {
-  readonly place: Place;
-  readonly lock: VolumeLock;
-  readonly deps: DriverDeps;
-}
+import { ATTRIBUTE, LIVE, undoName } from "./names.ts";
+import { stepper } from "./step.ts";
+import { pathOf } from "./timeline.ts";
+import { descriptorPath } from "./trees.ts";
+import type { Place } from "./place.ts";
+import { findUndoPoints, nextUndoNumber } from "./undo-points.ts";
+import { inUse, usersOf } from "./users.ts";
+import type { Work } from "./work.ts";
 
 /**
- * Puts the target in the place of the live state. At every instant the name of the volume leads to a complete one.
+ * Puts the goal in the place of the live state. At every instant the name of the volume leads to a complete one.
  *
  * The order is the reason that a power cut does no harm: the journal reaches the disk with the commit of the snapshot at
- * the latest, the snapshot is synced before the exchange, and the exchange is one entry of one transaction.
+ * the latest, the snapshot is synced before the exchange, the exchange is one entry of one transaction, and the renames of
+ * snapshots come after it, each told by the journal.
  *
  * @returns what the user should know
  */
-export async function rollback(work: Work, plan: RollbackPlan, newest: bigint | undefined): Promise<string[]> {
+export async function rollback(work: Work, plan: RollbackPlan, help: RollbackHelp): Promise<string[]> {
   const { place, deps } = work;
-  const live = withDirectory(place.parent, place.base, subvolumeInfo);
-  if (plan.undo === undefined) throw new TypeError("A plan of this driver keeps what was live");
-  const number = plan.undo.number;
-  const to = String(plan.target.height);
-  const journal: Journal = {
-    btm: 1,
-    undo: number,
-    height: to,
-    target: plan.target.uuid,
-    live: live.uuid,
-    isDefault: live.id === (await defaultSubvolume(place)),
-  };
-  const from = newest === undefined ? null : String(newest);
   const aside = await Aside.make(place.parent, place.base, deps.onStep);
   try {
+    const { journal, record } = await prepare(work, aside, plan);
     try {
-      await stage(work, aside, plan, journal, { btm: 1, number, at: deps.now().toISOString(), from, to });
-      await exchange(work, aside, journal);
+      await stage(work, aside, plan, journal, record);
+      const { carry } = help;
+      if (carry !== undefined) {
+        await stepper(deps.onStep)("carry files", () => withBoth(place, aside, journal, carry));
+      }
+      await stepper(deps.onStep)("sync", () => syncFileSystem(place.parent));
+      await exchange(work, aside, journal, plan.goal, help);
     } catch (error) {
       // So that a rollback that failed has changed nothing. What cannot be undone now is left to the next recovery, and
       // the first failure is the one to tell.
       await undoUnfinished(work, aside, journal).catch(() => undefined);
       throw error;
     }
-    return await finish(work, aside, journal);
+    const warnings = await finish(work, aside, journal);
+    return [...warnings, ...(await dropOlder(work, plan))];
   } finally {
     aside.close();
   }
 }
 
+async function prepare(
+  { place, deps }: Work,
+  aside: Aside,
+  { goal, undo, moved, destroyed }: RollbackPlan,
+): Promise<{ readonly journal: Journal; readonly record: UndoRecord }> {
+  const live = withDirectory(place.parent, place.base, subvolumeInfo);
+  const isUndo = goal.kind === "undo";
+  const points = await findUndoPoints(place, aside);
+  const path = isUndo ? pathOf(points, goal.point.number) : undefined;
+  const number = undo?.number ?? (await nextUndoNumber(place, aside, undefined));
+  const fork = goal.kind === "snapshot" ? goal.snapshot.uuid : path?.fork;
+  const to = String(goal.kind === "snapshot" ? goal.snapshot.height : path?.to);
+  const newest = [...moved, ...destroyed].at(-1)?.height ?? undo?.from;
+  return {
+    journal: {
+      btm: 1,
+      undo: number,
+      height: to,
+      target: goal.kind === "snapshot" ? goal.snapshot.uuid : goal.point.uuid,
+      live: live.uuid,
+      isDefault: live.id === (await defaultSubvolume(place)),
+      keepsNewer: true,
+      ...(path === undefined
+        ? {}
+        : {
+            returns: path.returns.map(({ undo: from, upTo }) =>
+              upTo === undefined ? { undo: from } : { undo: from, upTo: { ...upTo, height: String(upTo.height) } },
+            ),
+          }),
+      ...(undo === undefined ? { discards: true } : {}),
+    },
+    record: {
+      btm: 1,
+      number,
+      at: deps.now().toISOString(),
+      from: newest === undefined ? null : String(newest),
+      to,
+      ...(fork === undefined ? {} : { fork }),
+    },
+  };
+}
+
 /** Makes the tree that will be live, where the one that is live will be kept. */
 async function stage(
-  work: Work,
+  { place, deps }: Work,
   aside: Aside,
-  plan: RollbackPlan,
+  { goal }: RollbackPlan,
   journal: Journal,
   record: UndoRecord,
 ): Promise<void> {
-  const { place, deps } = work;
   const step = stepper(deps.onStep);
   await step("write journal", () => aside.writeJournal(journal));
   await step("make undo point", () => aside.makeUndo(journal.undo));
   await step("describe undo point", () => aside.describeUndo(record));
+  const [directory, name] =
+    goal.kind === "snapshot"
+      ? [place.parent, goal.snapshot.name]
+      : [aside.fd, `${undoName(goal.point.number)}/${LIVE}`];
   await step("stage", () =>
-    withDirectory(place.parent, plan.target.name, (source) => {
-      if (subvolumeInfo(source).uuid !== plan.target.uuid) {
+    withDirectory(directory, name, (source) => {
+      if (subvolumeInfo(source).uuid !== journal.target) {
         throw new BtmError(
           "PLAN_CHANGED",
-          `Cannot roll back to ${journal.height}: another subvolume is called ${quote(plan.target.name)} by now`,
-          {
-            hint: "Run the command again and look at the new plan",
-          },
+          `Cannot roll back to ${journal.height}: another subvolume is called ${quote(name)} by now`,
+          { hint: "Run the command again and look at the new plan" },
         );
       }
-      return withDirectory(aside.fd, undoName(journal.undo), (directory) =>
-        createSnapshot(directory, LIVE, source, { readOnly: false }),
+      return withDirectory(aside.fd, undoName(journal.undo), (undo) =>
+        createSnapshot(undo, LIVE, source, { readOnly: false }),
       );
     }),
   );
   await step("clear mark", () =>
     withDirectory(aside.fd, stagedPath(journal), (staged) => removeAttribute(staged, ATTRIBUTE.mark)),
   );
-  await step("sync", () => syncFileSystem(place.parent));
 }
 
-async function exchange({ place, lock, deps }: Work, aside: Aside, journal: Journal): Promise<void> {
+/** What is live, and what is to be, as folders that this process and its children can use. */
+function withBoth<T>(
+  place: Place,
+  aside: Aside,
+  journal: Journal,
+  use: (live: string, staged: string) => Promise<T>,
+): Promise<T> {
+  return withDirectory(place.parent, place.base, (live) =>
+    withDirectory(aside.fd, stagedPath(journal), (staged) => use(descriptorPath(live), descriptorPath(staged))),
+  );
+}
+
+async function exchange(
+  { place, lock, deps }: Work,
+  aside: Aside,
+  journal: Journal,
+  goal: Goal,
+  { force, verify }: RollbackHelp,
+): Promise<void> {
   const step = stepper(deps.onStep);
   // Staging may have taken seconds: a node that was started meanwhile keeps its disk.
-  const users = await processBlockers(place, undefined);
+  const users = force ? [] : await processBlockers(place, undefined);
+  if (goal.kind === "undo" && !force) {
+    const inside = await usersOf(place, aside.fd, `${undoName(goal.point.number)}/${LIVE}`);
+    users.push(...inside.map(processBlocker));
+  }
   if (users.length > 0) throw inUse(`roll back to ${journal.height}`, users);
+  if (verify !== undefined) {
+    await withBoth(place, aside, journal, verify);
+    // To read is to write (atime): what is written from now on must be of a later transaction than stagedIn tells.
+    await syncFileSystem(place.parent);
+  }
   lockBoth(lock, aside, journal);
   const stagedIn = String(aside.live(journal.undo)?.changedIn);
   await step("commit to exchange", () => aside.writeJournal({ ...journal, stagedIn }));
   await step("exchange", () => exchangeNames(aside.fd, stagedPath(journal), place.parent, place.base));
 }
 
-/** Whoever waits for the lock looks again at what the name leads to, and must find that locked as well. */
-function lockBoth(lock: VolumeLock, aside: Aside, journal: Journal): void {
-  if (lock.extend(aside.fd, stagedPath(journal))) return;
-  throw new BtmError("LOCKED", `Cannot roll back to ${journal.height}: something has locked ${stagedPath(journal)}`, {
-    hint: "Nothing but btm should: find it with fuser or lsof",
-  });
-}
-
-/** Finishes or undoes a rollback that was interrupted; says what it did. */
-export async function recover(work: Work): Promise<string[]> {
-  const { place, lock, deps } = work;
-  const aside = await Aside.open(place.parent, place.base);
-  if (aside === undefined) return [];
-  try {
-    const journal = aside.journal();
-    if (journal === undefined) return [];
-    const { mount } = place;
-    if (mount !== undefined && place.isStale) {
-      if (isRemounted(mount, volumeRoot(place))) {
-        const users = await processBlockers(place, undefined);
-        if (users.length > 0) throw inUse(`finish the interrupted rollback to ${journal.height}`, users);
-      } else {
-        // The mount still shows what was live, so a node may run on it by now: back with it.
-        lockBoth(lock, aside, journal);
-        const step = stepper(deps.onStep);
-        await step("exchange back", () => exchangeNames(aside.fd, stagedPath(journal), place.parent, place.base));
-      }
-    }
-    if (withDirectory(place.parent, place.base, subvolumeInfo).uuid === journal.live) {
-      return [await undoUnfinished(work, aside, journal)];
-    }
-    const warnings = await finish(work, aside, journal);
-    const kept = `what was live is kept as undo point ${String(journal.undo)}`;
-    return [`Finished the interrupted rollback to ${journal.height}; ${kept}`, ...warnings];
-  } finally {
-    aside.close();
-  }
-}
-
-/** After the exchange: make it durable, show it wherever the old state was shown, forget the journal. */
-async function finish({ place, deps }: Work, aside: Aside, journal: Journal): Promise<string[]> {
-  const step = stepper(deps.onStep);
+/** The rollback is done: an older undo point that cannot be dropped is no failure of it. */
+async function dropOlder(work: Work, { dropped }: RollbackPlan): Promise<string[]> {
   const warnings: string[] = [];
-  try {
-    const live = withDirectory(place.parent, place.base, subvolumeInfo);
-    await step("sync again", () => syncFileSystem(place.parent));
-    // A file system that is mounted without subvol= shows its default subvolume, which is named by an id.
-    if (journal.isDefault) await step("set default", () => setDefaultSubvolume(place.parent, live.id));
-    const { mount } = place;
-    if (mount !== undefined && withDirectory(AT_FDCWD, mount.mountPoint, subvolumeInfo).id !== live.id) {
-      const root = volumeRoot(place);
-      const shall = { root, id: live.id, uuid: live.uuid, aside: join(root, "..", asideName(place.base)) };
-      warnings.push(...(await remount(mount, shall, deps.onStep)));
+  for (const point of dropped) {
+    try {
+      await drop(work, [point]);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      warnings.push(`undo point ${String(point.number)} is kept: ${why}`);
     }
-    if (mount !== undefined) await forgetNote(mount.mountPoint);
-    await step("clear journal", () => aside.clearJournal());
-    await step("sync journal", () => syncFileSystem(place.parent));
-    return warnings;
-  } catch (error) {
-    throw unfinished(place, journal, error);
   }
-}
-
-/** What a failure after the exchange means: in a mount that still shows the old state, nothing has changed yet. */
-function unfinished(place: Place, journal: Journal, error: unknown): BtmError {
-  const why = error instanceof Error ? error.message : String(error);
-  const shown = place.mount === undefined ? undefined : withDirectory(AT_FDCWD, place.path, subvolumeInfo).uuid;
-  const what =
-    shown === journal.live
-      ? `is not rolled back to ${journal.height}: its mount still shows the old state, to which the next btm command goes back`
-      : `is rolled back to ${journal.height}, but something remains to be done, which the next btm command does`;
-  return new BtmError("PARTLY_DONE", `${quote(place.path)} ${what}: ${why}`, {
-    hint: "Mend what the message says, run a btm command that changes the volume, and look at it before the node is started",
-    cause: error,
-  });
-}
-
-/**
- * Before the exchange, or after an exchange back. What was staged goes, if it is what the journal says and nobody has
- * written to it; otherwise it is kept as the undo point that it lies in. The live state may itself be a copy of the same snapshot, from
- * an earlier rollback to it, so that the origin alone would not tell the two apart.
- */
-async function undoUnfinished({ place, deps }: Work, aside: Aside, journal: Journal): Promise<string> {
-  const step = stepper(deps.onStep);
-  // What is only in memory yet has not raised the number by which it is told.
-  await step("sync", () => syncFileSystem(place.parent));
-  const live = withDirectory(place.parent, place.base, subvolumeInfo);
-  const staged = aside.live(journal.undo);
-  if (live.uuid !== journal.live || (staged !== undefined && staged.parentUuid !== journal.target)) {
-    throw new BtmError(
-      "BLOCKED",
-      `Cannot undo the interrupted rollback to ${journal.height}: ${stagedPath(journal)} is not what it made`,
-      { hint: "Someone has put something else there: move it away, then run the command again" },
-    );
-  }
-  if (journal.isDefault) await step("set default back", () => setDefaultSubvolume(place.parent, live.id));
-  // The last word of the journal, not of the caller: it may have been written since.
-  const { stagedIn } = aside.journal() ?? journal;
-  const isUntouched =
-    stagedIn === undefined || (stagedIn === String(staged?.changedIn) && !(await isStagedInUse(place, aside, journal)));
-  if (staged !== undefined && isUntouched) await step("destroy staged", () => destroySubvolume(aside.fd, staged.id));
-  if (staged === undefined || isUntouched) await step("remove undo point", () => aside.removeUndo(journal.undo));
-  if (place.mount !== undefined) await forgetNote(place.mount.mountPoint);
-  await step("clear journal", () => aside.clearJournal());
-  await step("sync journal", () => syncFileSystem(place.parent));
-  const undone = `Undid the interrupted rollback to ${journal.height}: the live state is as it was`;
-  return isUntouched
-    ? undone
-    : `${undone}; the other, which has been used since, is kept as undo point ${String(journal.undo)}`;
-}
-
-/** Whether a process has what was staged open: it was to be seen under the name of the volume, if only for a moment. */
-async function isStagedInUse(place: Place, aside: Aside, journal: Journal): Promise<boolean> {
-  const { dev } = withDirectory(aside.fd, stagedPath(journal), (fd) => fstatSync(fd, { bigint: true }));
-  return (
-    (await processesOn(dev, { ownExcept: SUBVOLUME_INODE, fileSystem: mountOf(place)?.device, signal: undefined }))
-      .length > 0
-  );
-}
-
-function stagedPath(journal: Journal): string {
-  return `${undoName(journal.undo)}/${LIVE}`;
-}
-
-function inUse(action: string, users: readonly Blocker[]): BtmError {
-  return new BtmError("BLOCKED", `Cannot ${action}: ${users.map((user) => user.message).join("; ")}`, {
-    hint: "Stop the node, then run the command again",
-    details: { blockers: users },
-  });
-}
-
-type Step = (name: string, work: () => unknown) => Promise<void>;
-
-function stepper(onStep: StepObserver): Step {
-  return async (name, work) => {
-    onStep(name, "before");
-    await work();
-    onStep(name, "after");
-  };
+  return warnings;
 }

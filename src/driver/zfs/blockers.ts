@@ -108,7 +108,7 @@ export async function deviceBlockers(device: string, mounts: readonly Mount[]): 
 
 function usesOf(mount: Mount, signal: AbortSignal | undefined): Promise<ProcessUse[]> {
   // We hold no descriptor of it.
-  return processesOn(deviceNumber(mount.device), { ownExcept: -1n, fileSystem: mount.device, signal });
+  return processesOn(new Set([deviceNumber(mount.device)]), { ownExcept: -1n, fileSystem: mount.device, signal });
 }
 
 function loopBlockers(isOurs: (file: string) => boolean): Blocker[] {

@@ -12,8 +12,8 @@ export interface CallOptions {
   /** What it is for: completes "Cannot ...". */
   readonly action: string;
   readonly input?: string;
-  /** The lock of the volume: a command that outlives us keeps it until it is done. */
-  readonly lock?: number | undefined;
+  /** The lock of the volume, or of each: a command that outlives us keeps it until it is done. */
+  readonly lock?: number | readonly number[] | undefined;
   /** Whether it must not be ended in the middle. */
   readonly isUnstoppable?: boolean;
 }
@@ -84,7 +84,7 @@ export class ZfsCommand {
     timeoutMs: number,
   ): Promise<Ended> {
     try {
-      const options = { timeoutMs: this.#timeoutMs ?? timeoutMs, holds: lock, isUnstoppable };
+      const options = { timeoutMs: this.#timeoutMs ?? timeoutMs, holds: [lock ?? []].flat(), isUnstoppable };
       return await runCommand(file, args, input === undefined ? options : { ...options, input });
     } catch (error) {
       if (!(error instanceof CommandTimeout)) throw error;

@@ -12,7 +12,7 @@ interface Pattern {
 }
 
 const DELEGATE =
-  "Run it as root, or let root delegate it: zfs allow -u USER snapshot,destroy,mount,userprop DATASET; a rollback needs root";
+  "Run it as root, or let root delegate it: zfs allow -u USER snapshot,destroy,mount,userprop,hold,release DATASET; a rollback needs root";
 
 /** Each was seen on OpenZFS 2.1.11 and 2.3.2: test/zfs/failures.test.ts causes them. */
 const PATTERNS: readonly Pattern[] = [

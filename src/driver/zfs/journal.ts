@@ -7,7 +7,7 @@ import * as v from "valibot";
 
 import { BtmError } from "../../errors.ts";
 import { quote } from "../../text.ts";
-import { parseStored } from "../mark.ts";
+import { parseStored } from "../../stored.ts";
 
 /**
  * The rollback under way, from before the volume is unmounted until it is mounted again, so that whoever comes next can

@@ -1,16 +1,22 @@
 import type { Snapshot } from "../driver.ts";
-import { type Mark, parseMark } from "../mark.ts";
+import { parseRecord, type SnapshotRecord } from "../../record.ts";
+import { type Mark, parseMarks } from "../mark.ts";
 import { heightInName } from "../snapshot-name.ts";
-import { PROPERTY } from "./names.ts";
+import { openHeightIn, PROPERTY, undoNumberIn } from "./names.ts";
 import { type Place, snapshotPath } from "./place.ts";
+import { parseSwitch, type Switch } from "./roles.ts";
 import type { Row } from "./rows.ts";
 
 /** What one look at a dataset tells. */
 export interface Listing {
   /** Identifies the dataset for good, whatever its name becomes. */
   readonly guid: string;
-  /** What a rollback left of itself ({@link PROPERTY.done}); undefined when there is nothing. */
+  /** What its marks name: its own guid, or that of the first one whose place it took. */
+  readonly origin: string;
+  /** What a rollback in place left of itself ({@link PROPERTY.done}); undefined when there is nothing. */
   readonly done: string | undefined;
+  /** The switch that is under way, or was interrupted. */
+  readonly switching: Switch | undefined;
   /** Ascending by height. */
   readonly snapshots: readonly Snapshot[];
 }
@@ -18,7 +24,16 @@ export interface Listing {
 /** What is asked of a listing: no more than it needs. The dataset itself comes first, with what its snapshots inherit. */
 export const LISTING = {
   types: "filesystem,volume,snapshot",
-  columns: ["creation", PROPERTY.mark, PROPERTY.pin, PROPERTY.done],
+  columns: [
+    "creation",
+    "clones",
+    PROPERTY.mark,
+    PROPERTY.pin,
+    PROPERTY.record,
+    PROPERTY.done,
+    PROPERTY.origin,
+    PROPERTY.switch,
+  ],
 } as const;
 
 /** @returns undefined when the dataset itself is not among the rows */
@@ -29,24 +44,45 @@ export function listingOf(rows: readonly Row[], place: Place): Listing | undefin
   const snapshots = rows.flatMap((row) => snapshotOf(row, own, place));
   return {
     guid: own.guid,
+    origin: originOf(own),
     done: own.value(PROPERTY.done),
+    switching: parseSwitch(own.value(PROPERTY.switch)),
     snapshots: snapshots.sort((a, b) => (a.height < b.height ? -1 : 1)),
   };
 }
 
-/** The snapshot that a row is, when it is one that is named by a height. */
-export function snapshotOf(row: Row, own: Row, place: Place): Snapshot[] {
-  const height = heightInName(place.dataset, row.name);
+/**
+ * Takes the place of others, and their marks go on counting: when it says so with its own guid, for a copy of it, which
+ * may have the property as well, has another.
+ */
+function originOf(own: Row): string {
+  const [, first, guid] = /^(\d+) (\d+)$/.exec(own.value(PROPERTY.origin) ?? "") ?? [];
+  return first !== undefined && guid === own.guid ? first : own.guid;
+}
+
+/**
+ * The snapshot that a row is, when it is one that is named by a height.
+ *
+ * @param volume the dataset of the volume, when the row is of one of its undo points
+ */
+export function snapshotOf(row: Row, own: Row, place: Place, volume = place.dataset): Snapshot[] {
+  const height = heightInName(own.name, row.name);
   if (height === undefined) return [];
+  const pin = row.value(PROPERTY.pin) ?? "";
+  // Also when it is the dataset's: better one pinned too many than one destroyed.
+  const pinned = pin === String(height) || pin.startsWith(`${String(height)} `);
   return [
     {
       height,
       name: row.name,
-      path: snapshotPath(place, height),
+      path: own.name === place.dataset ? snapshotPath(place, height) : undefined,
       createdAt: new Date(Number(row.number("creation")) * 1000),
       mark: ownMark(row, own, height),
-      pinned: isPinned(row, height),
+      pinned,
+      note: pinned && pin.includes(" ") ? pin.slice(pin.indexOf(" ") + 1) : undefined,
+      neededBy: neededBy(row, volume),
       uuid: row.guid,
+      record: recordIn(row, height),
     },
   ];
 }
@@ -58,11 +94,24 @@ export function snapshotOf(row: Row, own: Row, place: Place): Snapshot[] {
 function ownMark(row: Row, own: Row, height: bigint): Mark | undefined {
   const text = row.value(PROPERTY.mark);
   if (text === undefined || text === own.value(PROPERTY.mark)) return undefined;
-  const mark = parseMark(text);
-  return mark !== undefined && mark.height === String(height) && mark.origin === own.guid ? mark : undefined;
+  const origins = [own.guid, originOf(own)];
+  return parseMarks(text).find((mark) => mark.height === String(height) && origins.includes(mark.origin));
 }
 
-/** Also when it is the dataset's: better one pinned too many than one destroyed. */
-function isPinned(row: Row, height: bigint): boolean {
-  return row.value(PROPERTY.pin) === String(height);
+/** One that is inherited says another height, or none. */
+function recordIn(row: Row, height: bigint): SnapshotRecord | undefined {
+  const text = row.value(PROPERTY.record) ?? "";
+  const prefix = `${String(height)} `;
+  return text.startsWith(prefix) ? parseRecord(text.slice(prefix.length)) : undefined;
+}
+
+/** The kernel destroys no snapshot that has clones. Those that are not ours are told when they stand in the way. */
+function neededBy(row: Row, volume: string): string[] {
+  const clones = row.value("clones")?.split(",") ?? [];
+  return clones.flatMap((clone) => {
+    const number = undoNumberIn(volume, clone);
+    if (number !== undefined) return [`undo point ${String(number)}`];
+    const height = openHeightIn(volume, clone);
+    return height === undefined ? [] : [`the open clone of ${height}`];
+  });
 }

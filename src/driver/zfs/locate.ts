@@ -8,6 +8,7 @@ import { quote } from "../../text.ts";
 import { isPath } from "../../volume-name.ts";
 import type { ZfsCommand } from "./command.ts";
 import { journalAt } from "./journal.ts";
+import { volumeOfSibling } from "./names.ts";
 
 /**
  * The dataset that a volume names: by its own name; by the path where it is mounted, or was until a rollback of it was
@@ -22,10 +23,18 @@ export async function datasetOf(volume: string, zfs: ZfsCommand): Promise<string
   throw found;
 }
 
+/** A switch that was interrupted between its renames leaves the volume without its name: it is told by its siblings. */
+async function withoutSuffix(dataset: string, zfs: ZfsCommand): Promise<string | undefined> {
+  const volume = volumeOfSibling(dataset);
+  if (volume === undefined) return undefined;
+  const ended = await zfs.tryChange(["list", "-H", "-o", "name", volume], { action: `look for ${quote(volume)}` });
+  return ended.status === 0 ? undefined : volume;
+}
+
 /** The same for a path; the error says why it is none, NOT_A_DATASET that it has to do with ZFS all the same. */
 export async function findDataset(volume: string, zfs: ZfsCommand): Promise<string | BtmError> {
   const seen = lookAt(volume);
-  if (seen.dataset !== undefined) return seen.dataset;
+  if (seen.dataset !== undefined) return (await withoutSuffix(seen.dataset, zfs)) ?? seen.dataset;
   if (seen.isMountPoint) return seen.refusal;
   return (await unmountedAt(volume, zfs)) ?? seen.refusal;
 }
@@ -66,7 +75,11 @@ async function unmountedAt(volume: string, zfs: ZfsCommand): Promise<string | Bt
   // For the text of an error only: a mount point with a line break in it is not found, and does no harm.
   const text = await zfs.read(["list", "-Hp", "-t", "filesystem", "-o", "name,mountpoint"], { action });
   const pairs = text.split("\n").map((line) => line.split("\t"));
-  const belong = pairs.filter(([, mountpoint]) => mountpoint === path).map(([name = ""]) => quote(name));
+  const there = pairs.filter(([, mountpoint]) => mountpoint === path).map(([name = ""]) => name);
+  const volumes = there.flatMap((name) => volumeOfSibling(name) ?? []);
+  const lost = volumes.find((name) => !pairs.some(([other]) => other === name));
+  if (lost !== undefined) return lost;
+  const belong = there.filter((name) => volumeOfSibling(name) === undefined).map((name) => quote(name));
   if (belong.length === 0) return undefined;
   // Its snapshots would hold something else than what is written there now.
   const what = `nothing is mounted there, where ${belong.join(" and ")} belong${belong.length === 1 ? "s" : ""}`;

@@ -30,7 +30,10 @@ export class Memory {
   add(place: Place, taken: Pick<Snapshot, "height" | "name" | "mark" | "createdAt">): void {
     const listing = this.recall(place);
     if (listing === undefined) return;
-    const snapshots = [...listing.snapshots, { ...taken, path: undefined, pinned: false, uuid: "" }];
+    const snapshots = [
+      ...listing.snapshots,
+      { ...taken, path: undefined, pinned: false, note: undefined, neededBy: [], uuid: "" },
+    ];
     this.#listing = { ...listing, snapshots: snapshots.sort((a, b) => (a.height < b.height ? -1 : 1)) };
   }
 

@@ -30,22 +30,40 @@ export async function lookAround(
   const rows = await list(zfs, { types, columns: ["createtxg", "canmount"], dataset, action });
   const own = rows.find((row) => row.name === dataset);
   const goal = rows.find((row) => row.name === target.name)?.number("createtxg") ?? 0n;
-  // By itself, for a mount point may have a line break in it.
-  const value = await zfs.read(["get", "-Hp", "-o", "value", "mountpoint", dataset], { action });
-  const mountpoint = value.replace(/\n$/, "");
-  const isAsProperty = mountpoint === mount?.mountPoint && own?.value("canmount") !== "off";
+  const way = await wayOf(zfs, dataset, mount, own?.value("canmount"), action);
   const bookmarks = rows.filter((row) => row.name.includes("#") && row.number("createtxg") <= goal);
   return {
     olderBookmarks: bookmarks.map((row) => row.name),
-    way: mountpoint === "legacy" ? "legacy" : isAsProperty ? "property" : "elsewhere",
+    way,
   };
+}
+
+/** How a dataset is mounted, or would be. */
+export async function wayOf(
+  zfs: ZfsCommand,
+  dataset: string,
+  mount: Mount | undefined,
+  canmount: string | undefined,
+  action: string,
+): Promise<Journal["way"]> {
+  // By itself, for a mount point may have a line break in it.
+  const value = await zfs.read(["get", "-Hp", "-o", "value", "mountpoint", dataset], { action });
+  const mountpoint = value.replace(/\n$/, "");
+  const isAsProperty = mountpoint === mount?.mountPoint && canmount !== "off";
+  return mountpoint === "legacy" ? "legacy" : isAsProperty ? "property" : "elsewhere";
 }
 
 /**
  * Unmounts the volume, by a command and not a system call: it writes out what is in memory first, and on a pool whose disk
  * fails in that moment it waits inside the kernel for good, which a thread of ours must not.
  */
-export async function unmountVolume(zfs: ZfsCommand, place: Place, mount: Mount, call: Call): Promise<void> {
+export async function unmountVolume(
+  zfs: ZfsCommand,
+  place: Place,
+  mount: Mount,
+  call: Call,
+  { force = false } = {},
+): Promise<void> {
   const { mountPoint } = mount;
   const covers = coverBlockers(mount);
   if (covers.length > 0) throw inTheWay(call.action, covers);
@@ -53,6 +71,12 @@ export async function unmountVolume(zfs: ZfsCommand, place: Place, mount: Mount,
   if (ended.status === 0) return;
   // umount(8) of util-linux 2.38: "umount: /data: target is busy."
   if (!/: target is busy\.$/m.test(ended.stderr)) throw explainMount(call.action, "umount", ended);
+  if (force) {
+    // Out of the tree at once; who has it in use goes on with the state that is moved aside.
+    const lazily = await zfs.runOther("/bin/umount", ["-l", "--", mountPoint], call);
+    if (lazily.status === 0) return;
+    throw explainMount(call.action, "umount", lazily);
+  }
   throw inTheWay(call.action, await mountedBlockers(place, undefined));
 }
 

@@ -2,8 +2,9 @@ import * as v from "valibot";
 
 import { BtmError } from "../../errors.ts";
 import { quote } from "../../text.ts";
-import { parseStored } from "../mark.ts";
+import { parseStored } from "../../stored.ts";
 import type { ZfsCommand } from "./command.ts";
+import { literal, signed } from "./lua.ts";
 
 /** What the rollback must find, and nothing else. */
 export interface Expected {
@@ -134,15 +135,6 @@ function programText(act: string, expected: Expected): string {
 }
 
 /** Text for the program; names on ZFS have no character that would mean anything in it, and nothing else gets in. */
-function literal(text: string): string {
-  if (!/^[A-Za-z0-9 _.:/@#-]+$/.test(text)) throw new TypeError(`${quote(text)} is no name on ZFS`);
-  return `"${text}"`;
-}
-
-function signed(guid: string): string {
-  return String(BigInt.asIntN(64, BigInt(guid)));
-}
-
 type Refusal = Exclude<v.InferOutput<typeof answerSchema>["return"]["what"], "done">;
 
 function refusal(action: string, { what, name, errno }: { what: Refusal; name: string; errno: number }): BtmError {

@@ -6,8 +6,8 @@ import type { ZfsCommand } from "./command.ts";
 export interface Query {
   readonly types: string;
   readonly columns: readonly string[];
-  /** This dataset and what is one level below it. */
-  readonly dataset: string;
+  /** This dataset and what is one level below it; or these. */
+  readonly dataset: string | readonly string[];
   readonly action: string;
 }
 
@@ -22,7 +22,7 @@ export interface Row {
 
 function listArguments({ types, columns, dataset }: Omit<Query, "action">): string[] {
   const all = ["name", "guid", ...columns, "guid"].join(",");
-  return ["list", "-Hp", "-d", "1", "-t", types, "-o", all, dataset];
+  return ["list", "-Hp", "-d", "1", "-t", types, "-o", all, ...[dataset].flat()];
 }
 
 /** One zfs list, depth 1 and not -r, so that what is below children stays out. */

@@ -1,4 +1,4 @@
-import { BtmError } from "../../errors.ts";
+import { BtmError, isBtmError } from "../../errors.ts";
 import type { Height } from "../../height.ts";
 import { quote } from "../../text.ts";
 import { checkVolumeName } from "../../volume-name.ts";
@@ -7,29 +7,44 @@ import type {
   DestroyOutcome,
   Driver,
   DriverDeps,
+  DropPlan,
+  Goal,
+  CloneWishes,
+  OpenClone,
+  Recovery,
   RollbackChoices,
+  RollbackHelp,
   RollbackPlan,
   Snapshot,
+  UndoPoint,
   Volume,
 } from "../driver.ts";
 import type { Mark } from "../mark.ts";
-import { snapshotName } from "../snapshot-name.ts";
+import type { NodeFacts } from "../../node-facts.ts";
+import type { SnapshotRecord } from "../../record.ts";
 import { childBlockers } from "./blockers.ts";
+import { clonesOf, closeClone, openClone } from "./clones.ts";
 import { ZfsCommand } from "./command.ts";
 import { destroySnapshots } from "./destroy.ts";
-import { explainFailure, saysExists } from "./failure.ts";
+import { dropPoints, planDrop } from "./drop.ts";
+import { familyOf, undoPointsOf } from "./family.ts";
+import { clearDone, describeRecovery, failureOf, recover, rollbackInPlace, type Work } from "./in-place.ts";
 import { readJournal } from "./journal.ts";
 import { type Listing, LISTING, listingOf } from "./listing.ts";
 import { datasetOf } from "./locate.ts";
 import { DatasetLock, explainDevice } from "./lock.ts";
 import { Memory } from "./memory.ts";
-import { PROPERTY } from "./names.ts";
+import { baseOf, poolOf, PROPERTY } from "./names.ts";
+import { setPin, unsetPin } from "./pin.ts";
 import { type Place, placeOf } from "./place.ts";
 import { planRollback } from "./plan.ts";
-import { clearDone, describeRecovery, recover, rollback, type Work } from "./rollback.ts";
+import type { Switch } from "./roles.ts";
 import { list } from "./rows.ts";
 import type { Step } from "./step.ts";
-import { writeOut } from "./sync.ts";
+import { switchTo } from "./switch.ts";
+import { describeSwitch, nameOf, recoverSwitch, switchIn } from "./switch-recovery.ts";
+import { prepare, takeSnapshots, type Target } from "./take.ts";
+import { withMounted } from "./tree.ts";
 
 /** ZFS through the zfs command. OpenZFS 2.1 or newer. */
 export function zfsDriver(deps: DriverDeps): Driver {
@@ -38,8 +53,8 @@ export function zfsDriver(deps: DriverDeps): Driver {
   return {
     mode: "zfs",
     capabilities: {
-      rollbackKeepsNewer: false,
-      rollbackKeepsLive: false,
+      discardsInOneStep: true,
+      clonesNeedTheirSnapshot: true,
       atomicGroups: true,
       includesChildren: false,
       memoryIsCurrent: false,
@@ -51,6 +66,7 @@ export function zfsDriver(deps: DriverDeps): Driver {
 
 class ZfsVolume implements Volume {
   readonly name: string;
+  readonly pool: string;
   #place: Place;
   readonly #zfs: ZfsCommand;
   readonly #memory: Memory;
@@ -61,10 +77,15 @@ class ZfsVolume implements Volume {
 
   constructor(place: Place, zfs: ZfsCommand, memory: Memory, deps: DriverDeps) {
     this.name = place.dataset;
+    this.pool = poolOf(place.dataset);
     this.#place = place;
     this.#zfs = zfs;
     this.#memory = memory;
     this.#deps = deps;
+  }
+
+  get path(): string | undefined {
+    return this.#place.mount?.mountPoint;
   }
 
   close(): void {
@@ -102,8 +123,24 @@ class ZfsVolume implements Volume {
     }
   }
 
-  async recover(): Promise<string[]> {
-    const { guid, done } = await this.#known();
+  async recover(): Promise<Recovery> {
+    return { done: await this.#finishOrUndo(), left: [] };
+  }
+
+  async #finishOrUndo(): Promise<string[]> {
+    const known = await this.#knownIfAny();
+    const info = known === undefined ? await this.#lostSwitch() : await this.#ownSwitch(known);
+    if (info !== undefined) {
+      this.#forget();
+      const [outcome, ...warnings] = await recoverSwitch(this.#work(), info, readJournal(info.was));
+      const what =
+        outcome === "finished"
+          ? `Finished the interrupted ${nameOf(info)}`
+          : `Undid the interrupted ${nameOf(info)}: the live state is as it was`;
+      this.#place = placeOf(this.name);
+      return [what, ...warnings];
+    }
+    const { guid, done } = known ?? (await this.#current());
     const journal = readJournal(guid);
     if (journal !== undefined) {
       const now = await this.#current();
@@ -116,35 +153,72 @@ class ZfsVolume implements Volume {
   }
 
   async pending(): Promise<string[]> {
-    const { guid } = await this.#current();
+    const known = await this.#knownIfAny("afresh");
+    const info = known === undefined ? await this.#lostSwitch() : await this.#ownSwitch(known);
+    if (info !== undefined) return [describeSwitch(info)];
+    const { guid } = known ?? (await this.#current());
     const journal = readJournal(guid);
     return journal === undefined ? [] : [describeRecovery(journal)];
+  }
+
+  /** Undefined when there is no dataset of that name: an interrupted switch may have left it so. */
+  async #knownIfAny(how: "from-memory" | "afresh" = "from-memory"): Promise<Listing | undefined> {
+    try {
+      return how === "afresh" ? await this.#current() : await this.#known();
+    } catch (error) {
+      if (isBtmError(error) && error.code === "VOLUME_MISSING") return undefined;
+      throw error;
+    }
+  }
+
+  /** What is inherited is not the dataset's own. */
+  async #ownSwitch({ switching }: Listing): Promise<Switch | undefined> {
+    if (switching === undefined) return undefined;
+    const action = `look at ${quote(this.name)}`;
+    const source = await this.#zfs.read(["get", "-H", "-o", "source", PROPERTY.switch, this.name], { action });
+    return source.trim() === "local" ? switching : undefined;
+  }
+
+  async #lostSwitch(): Promise<Switch | undefined> {
+    try {
+      return switchIn(await familyOf(this.#zfs, this.#place, `look for ${quote(this.name)}`));
+    } catch (error) {
+      // Nor is its parent there.
+      if (isBtmError(error) && error.code === "VOLUME_MISSING") return undefined;
+      throw error;
+    }
   }
 
   snapshotBlockers(): Promise<Blocker[]> {
     return Promise.resolve(childBlockers(this.#place));
   }
 
-  /** The mark is a property set in the transaction of the snapshot (zfs-snapshot(8), -o): there is never one without. */
-  async create(height: Height): Promise<boolean> {
-    const name = snapshotName(this.name, height);
-    const action = `take the snapshot ${quote(name)}`;
-    const lock = this.#held();
-    const { guid } = await this.#known();
-    const mark: Mark = { btm: 1, height: String(height), volume: baseOf(this.name), origin: guid };
-    await writeOut(this.#zfs, this.#place, { action, lock });
-    const args = ["snapshot", "-o", `${PROPERTY.mark}=${JSON.stringify(mark)}`, name];
-    // Until it has succeeded nothing is known.
-    const remembered = this.#memory.recall(this.#place);
-    this.#forget();
-    const ended = await this.#step("snapshot", () => this.#zfs.tryChange(args, { action, lock }));
-    if (ended.status !== 0) {
-      if (saysExists(ended.stderr, name)) return false;
-      throw explainFailure(action, args, ended);
+  create(height: Height, node?: NodeFacts): Promise<boolean> {
+    return this.createTogether([], height, [node]);
+  }
+
+  async createTogether(
+    others: readonly Volume[],
+    height: Height,
+    nodes: readonly (NodeFacts | undefined)[] = [],
+  ): Promise<boolean> {
+    const members = [this, ...others.map(ofZfs)];
+    const targets: Target[] = [];
+    for (const [i, member] of members.entries()) {
+      const { origin } = await member.#known();
+      targets.push({ place: member.#place, origin, lock: member.#held(), node: nodes[i] });
     }
-    if (remembered !== undefined) {
-      this.#memory.learn(this.#place, remembered);
-      this.#memory.add(this.#place, { height, name, mark, createdAt: this.#deps.now() });
+    await prepare(this.#zfs, targets, height);
+    // Until it has succeeded nothing is known.
+    const remembered = members.map((member) => member.#memory.recall(member.#place));
+    for (const member of members) member.#forget();
+    const taken = await this.#step("snapshot", () => takeSnapshots(this.#zfs, targets, height));
+    if (taken === undefined) return false;
+    for (const [i, member] of members.entries()) {
+      const [listing, one] = [remembered[i], taken[i]];
+      if (listing === undefined || one === undefined) continue;
+      member.#memory.learn(member.#place, listing);
+      member.#memory.add(member.#place, { ...one, createdAt: this.#deps.now() });
     }
     return true;
   }
@@ -169,14 +243,14 @@ class ZfsVolume implements Volume {
   }
 
   async adopt(snapshot: Snapshot): Promise<void> {
-    const { guid, snapshots } = await this.#current();
+    const { origin, snapshots } = await this.#current();
     const found = snapshots.find((candidate) => candidate.name === snapshot.name);
     if (found?.uuid !== snapshot.uuid) throw changed(snapshot);
     const mark: Mark = {
       btm: 1,
       height: String(snapshot.height),
       volume: baseOf(this.name),
-      origin: guid,
+      origin,
       adopted: true,
     };
     const listing = this.#listing;
@@ -189,24 +263,88 @@ class ZfsVolume implements Volume {
     this.#listing = listing;
   }
 
-  pin(snapshot: Snapshot): Promise<void> {
-    const value = `${PROPERTY.pin}=${String(snapshot.height)}`;
-    return this.#set("pin", `pin the snapshot ${quote(snapshot.name)}`, ["set", value, snapshot.name]);
-  }
-
-  unpin(snapshot: Snapshot): Promise<void> {
-    const action = `unpin the snapshot ${quote(snapshot.name)}`;
-    return this.#set("unpin", action, ["inherit", PROPERTY.pin, snapshot.name]);
-  }
-
-  async planRollback(target: Snapshot, choices: RollbackChoices): Promise<RollbackPlan> {
-    return planRollback(this.#zfs, this.#place, target, choices);
-  }
-
-  async rollback(plan: RollbackPlan): Promise<string[]> {
-    const { guid } = await this.#current();
+  async pin(snapshot: Snapshot, note: string | undefined): Promise<void> {
+    const lock = this.#held();
     this.#forget();
-    return rollback(this.#work(), plan, guid);
+    await setPin(this.#zfs, snapshot, note, { lock, step: this.#step });
+  }
+
+  async unpin(snapshot: Snapshot): Promise<void> {
+    const lock = this.#held();
+    this.#forget();
+    await unsetPin(this.#zfs, snapshot, { lock, step: this.#step });
+  }
+
+  /** Only a record changes, which what is remembered has not. */
+  async describe({ name, height }: Snapshot, record: SnapshotRecord): Promise<void> {
+    const lock = this.#held();
+    this.#listing = undefined;
+    const action = `describe the snapshot ${quote(name)}`;
+    const value = `${PROPERTY.record}=${String(height)} ${JSON.stringify(record)}`;
+    await this.#step("describe", () => this.#zfs.change(["set", value, name], { action, lock }));
+  }
+
+  planRollback(goal: Goal, choices: RollbackChoices): Promise<RollbackPlan> {
+    return planRollback(this.#zfs, this.#place, goal, choices);
+  }
+
+  async rollback(plan: RollbackPlan, help: RollbackHelp): Promise<string[]> {
+    const listing = await this.#current();
+    this.#forget();
+    if (plan.undo === undefined && help.carry === undefined) return rollbackInPlace(this.#work(), plan, listing.guid);
+    const warnings = await switchTo(this.#work(), plan, listing, help, this.#deps.now());
+    this.#place = placeOf(this.name);
+    for (const point of plan.dropped) {
+      const failure = await failureOf(() => this.#dropIfFree(point));
+      if (failure !== undefined) warnings.push(`undo point ${String(point.number)} is kept: ${failure.message}`);
+    }
+    return warnings;
+  }
+
+  /** What was brought back may have taken some of it, and its snapshots be others than in the plan. */
+  async #dropIfFree(point: UndoPoint): Promise<void> {
+    const { blockers } = await planDrop(this.#zfs, this.#place, [point]);
+    const [blocker] = blockers;
+    if (blocker !== undefined) throw new BtmError("BLOCKED", blocker.message, { hint: blocker.hint });
+    await dropPoints(this.#work(), [point]);
+  }
+
+  undoPoints({ measure = false }: { readonly measure?: boolean } = {}): Promise<UndoPoint[]> {
+    return undoPointsOf(this.#zfs, this.#place, measure);
+  }
+
+  planDrop(points: readonly UndoPoint[]): Promise<DropPlan> {
+    return planDrop(this.#zfs, this.#place, points);
+  }
+
+  async drop({ points }: DropPlan): Promise<string[]> {
+    this.#forget();
+    return dropPoints(this.#work(), points);
+  }
+
+  clones(): Promise<OpenClone[]> {
+    return clonesOf(this.#zfs, this.#place);
+  }
+
+  async openClone(snapshot: Snapshot, wishes: CloneWishes = {}): Promise<OpenClone> {
+    this.#forget();
+    return openClone(this.#work(), snapshot, wishes, this.#deps.now());
+  }
+
+  async closeClone(clone: OpenClone): Promise<void> {
+    this.#forget();
+    await closeClone(this.#work(), clone);
+  }
+
+  async withTree<T>(state: "live" | Snapshot | UndoPoint, use: (folder: string) => Promise<T>): Promise<T | undefined> {
+    const { mount } = this.#place;
+    if (state === "live" && mount !== undefined) return use(mount.mountPoint);
+    const source = state === "live" ? this.name : "place" in state ? state.place : state.name;
+    const dataset = source.split("@")[0] ?? "";
+    const action = `look at ${quote(source)}`;
+    const type = await this.#zfs.read(["get", "-H", "-o", "value", "type", dataset], { action });
+    if (type.trim() !== "filesystem") return undefined;
+    return withMounted(source, { writable: false }, use);
   }
 
   #work(): Work {
@@ -234,7 +372,11 @@ class ZfsVolume implements Volume {
     if (this.#listing !== undefined) return this.#listing;
     const isLocked = this.#lock !== undefined;
     const action = `list the snapshots of ${quote(this.name)}`;
-    const rows = await list(this.#zfs, { ...LISTING, dataset: this.name, action });
+    const rows = await list(this.#zfs, { ...LISTING, dataset: this.name, action }).catch(async (error: unknown) => {
+      const isMissing = isBtmError(error) && error.code === "VOLUME_MISSING";
+      const info = isMissing ? await this.#lostSwitch() : undefined;
+      throw info === undefined ? error : withoutName(this.name, info, error);
+    });
     const listing = listingOf(rows, this.#place);
     if (listing === undefined) {
       throw new BtmError("VOLUME_MISSING", `Cannot ${action}: zfs list did not tell of the dataset itself`, {
@@ -262,9 +404,17 @@ class ZfsVolume implements Volume {
   };
 }
 
-/** The last part of the name of a dataset. */
-function baseOf(dataset: string): string {
-  return dataset.slice(dataset.lastIndexOf("/") + 1);
+function ofZfs(volume: Volume): ZfsVolume {
+  if (volume instanceof ZfsVolume) return volume;
+  throw new TypeError("Only datasets can be snapshotted together with one");
+}
+
+function withoutName(dataset: string, info: Switch, cause: unknown): BtmError {
+  const what = `its ${nameOf(info)} was interrupted while it had no name`;
+  return new BtmError("VOLUME_MISSING", `Cannot look at ${quote(dataset)}: ${what}`, {
+    hint: "btm recover finishes or undoes it",
+    cause,
+  });
 }
 
 function changed(snapshot: Snapshot): BtmError {

@@ -19,12 +19,36 @@ beforeAll(async () => {
   await btm(["snapshot", "-p", volume, "-s", "20"]);
   await mkdir(join(image.top, "plain"));
   await writeFile(join(image.top, "file"), "");
+  await writeFile(join(image.top, "garbage.toml"), "volumes = [\n");
+  await writeFile(join(image.top, "faulty.toml"), FAULTY);
   await image.makeSubvolume("nest");
   await btm(["snapshot", "-p", join(image.top, "nest"), "-s", "10"]);
   await image.makeSubvolume("nest/db/inner");
   await run("chmod", ["0700", image.folder]);
   return () => image.dispose();
 });
+
+/** One fault of each kind. */
+const FAULTY = `log_level = "loud"
+colour = true
+
+[volumes.node]
+volume = "/data/node"
+itvl = 10
+cap = 0
+algo = "fast"
+min_free = "120%"
+min_keep = -1
+pre_snapshot = "sync; rm -rf /"
+hook_timeout = 0
+pins = ["x"]
+
+[volumes.same]
+volume = "/data/node"
+
+[volumes."two words"]
+volume = "relative"
+`;
 
 /** What the user sees, without the folder of this run. */
 async function refusal(args: readonly string[]): Promise<string> {
@@ -55,7 +79,7 @@ it.each<[string, readonly string[]]>([
   ["cap 0", ["snapshot", "-p", "$V", "-s", "30", "-c", "0"]],
   ["a cap above the limit", ["snapshot", "-p", "$V", "-s", "30", "-c", "65537"]],
   ["an unknown mode", ["list", "-p", "$V", "-m", "ext4"]],
-  ["a mode that is not there yet", ["list", "-p", "$V", "-m", "external"]],
+  ["a mode in which only a daemon is asked", ["clean", "-p", "$V", "-m", "external"]],
   ["an unknown algo", ["snapshot", "-p", "$V", "-s", "30", "-a", "fast"]],
   ["a snapshot-id above 2^64 - 1", ["rollback", "-p", "$V", "-s", "18446744073709551616"]],
   ["a snapshot-id that is not a number", ["rollback", "-p", "$V", "-s", "abc"]],
@@ -73,6 +97,50 @@ it.each<[string, readonly string[]]>([
   ["a snapshot without a height", ["snapshot", "-p", "$V"]],
   ["a lock timeout that is none", ["clean", "-p", "$V", "--lock-timeout", "soon"]],
   ["an adoption that nobody looked at", ["adopt", "-p", "$V"]],
+  ["an undo without undo points", ["undo", "-p", "$V"]],
+  ["an undo of a number that is not there", ["undo", "-p", "$V", "7"]],
+  ["an undo of a word", ["undo", "-p", "$V", "latest"]],
+  ["an undo of number 0", ["undo", "-p", "$V", "0"]],
+  ["a drop of nothing in particular", ["undo", "-p", "$V", "--drop"]],
+  ["a drop of a number that is not there", ["undo", "-p", "$V", "--drop", "7"]],
+  ["all undo points without a drop", ["undo", "-p", "$V", "--all"]],
+  ["one undo point and all of them", ["undo", "-p", "$V", "--drop", "7", "--all"]],
+  ["a list of one undo point", ["undo", "-p", "$V", "--list", "7"]],
+  ["to keep no undo point", ["rollback", "-p", "$V", "--keep-undo", "0"]],
+  ["to keep a word of undo points", ["rollback", "-p", "$V", "--keep-undo", "all"]],
+  ["to discard what is foreign, but not what is newer", ["rollback", "-p", "$V", "--discard-foreign"]],
+  ["to preserve what is outside the volume", ["rollback", "-p", "$V", "--preserve", "../x"]],
+  ["to preserve an absolute path", ["rollback", "-p", "$V", "--preserve", "/etc/passwd"]],
+  ["a unit with a slash", ["rollback", "-p", "$V", "--service", "a/b.service"]],
+  ["a unit that looks like an option", ["rollback", "-p", "$V", "--service=--now"]],
+  ["a pin without a height", ["pin", "-p", "$V"]],
+  ["a pin of a negative height", ["pin", "-p", "$V", "-s=-1"]],
+  ["a pin of a height without a snapshot", ["pin", "-p", "$V", "-s", "11"]],
+  ["a pin with a note of two lines", ["pin", "-p", "$V", "-s", "10", "--note", "two\nlines"]],
+  ["an unpin without a height", ["unpin", "-p", "$V"]],
+  ["an open without a height", ["open", "-p", "$V"]],
+  ["an open of a height without a snapshot", ["open", "-p", "$V", "-s", "11"]],
+  ["an open at a relative path", ["open", "-p", "$V", "-s", "10", "--at", "here"]],
+  ["an open to read at another place", ["open", "-p", "$V", "-s", "10", "--read-only", "--at", "/srv/x"]],
+  ["a close without a height", ["close", "-p", "$V"]],
+  ["a close of what is not open", ["close", "-p", "$V", "-s", "10"]],
+  ["a daemon without a configuration", ["daemon", "--config", "$TOP/none.toml"]],
+  ["a daemon of a volume and a configuration", ["daemon", "-p", "$V", "--config", "$TOP/none.toml"]],
+  ["a daemon with an interval and no volume", ["daemon", "-i", "4"]],
+  ["a daemon with itv 0", ["daemon", "-p", "$V", "-i", "0"]],
+  ["a daemon with cap 0", ["daemon", "-p", "$V", "-c=0"]],
+  ["a daemon of an unknown algo", ["daemon", "-p", "$V", "-a=fast"]],
+  ["a daemon of mode external", ["daemon", "-p", "$V", "-m", "external"]],
+  ["a daemon on a relative socket", ["daemon", "-p", "$V", "--socket", "btm.sock"]],
+  ["a daemon where a file is in the place of the socket", ["daemon", "-p", "$V", "--socket", "$TOP/file"]],
+  ["a daemon with a faulty configuration", ["daemon", "--config", "$TOP/faulty.toml"]],
+  ["a configuration that is not there", ["check-config", "$TOP/none.toml"]],
+  ["a faulty configuration", ["check-config", "$TOP/faulty.toml"]],
+  ["a configuration that is no TOML", ["check-config", "$TOP/garbage.toml"]],
+  [
+    "an external snapshot where no daemon listens",
+    ["snapshot", "-p", "$V", "-s", "5", "-m", "external", "--socket", "$TOP/no.sock"],
+  ],
 ])("refuses %s", async (_, args) => {
   expect(await refusal(args)).toMatchSnapshot();
 });

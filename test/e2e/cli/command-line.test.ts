@@ -20,6 +20,7 @@ const list = async (): Promise<string[]> => {
 
 describe("the original's command lines", () => {
   beforeEach(async () => {
+    await btm(["undo", "--drop", "--all", "-p", volume]);
     await btm(["clean", "-p", volume]);
     for (const height of ["0", "10", "20"]) await btm(["snapshot", "-p", volume, "-s", height]);
   });
@@ -55,6 +56,29 @@ describe("the original's command lines", () => {
   it("says which snapshot it used instead of the one that is not there", async () => {
     const { stdout } = await btm(["rollback", "-p", volume, "-s", "19"]);
     expect(stdout).toContain("to 10, the nearest below 19, of which there is no snapshot");
+  });
+
+  it("undoes and redoes a rollback, lists what can be undone, and drops it", async () => {
+    await btm(["rollback", "-p", volume, "-s", "10"]);
+    expect(await list()).toEqual(["0", "10"]);
+    expect((await btm(["undo", `-p=${volume}`])).stdout).toContain("btm undo brings it back");
+    expect(await list()).toEqual(["0", "10", "20"]);
+    const { stdout } = await btm(["undo", "--list", "-p", volume]);
+    expect(stdout).toMatch(/^UNDO .*\n +2 .*blockchain\.btm\/undo-2\/live\n$/);
+    expect((await btm(["undo", "--drop", "2", "-p", volume])).stdout).toBe(`Dropped undo point 2 of ${volume}\n`);
+    expect((await btm(["undo", "-p", volume])).status).toBe(4);
+  });
+
+  it("pins with a note, opens and closes, recovers", async () => {
+    expect((await btm(["pin", "-p", volume, "-s=10", "--note", "before the upgrade"])).status).toBe(0);
+    expect((await btm(["list", "-p", volume])).stdout).toContain("before the upgrade");
+    expect((await btm(["unpin", "-p", volume, "-s=10"])).status).toBe(0);
+    const { stdout } = await btm(["open", "-p", volume, "-s", "10"]);
+    expect(stdout).toBe(`${volume}.btm/open-10\n`);
+    expect((await btm(["list", "-p", volume])).stdout).toContain(`Open: 10 at ${volume}.btm/open-10`);
+    expect((await btm(["close", "-p", volume, "-s", "10"])).status).toBe(0);
+    expect((await btm(["close", "-p", volume, "-s", "10"])).status).toBe(4);
+    expect((await btm(["recover", "-p", volume])).status).toBe(0);
   });
 
   it("cleans all without -k, and all but the newest with it", async () => {

@@ -21,7 +21,8 @@ async function document(args: readonly string[]): Promise<unknown> {
   return JSON.parse(
     stdout
       .replaceAll(image.top, "$TOP")
-      .replace(/"createdAt":"\d{4}-\d\d-\d\dT[\d:.]+Z"/g, '"createdAt":"$TIME"')
+      .replace(/"(createdAt|at|openedAt)":"\d{4}-\d\d-\d\dT[\d:.]+Z"/g, '"$1":"$TIME"')
+      .replace(/"bytes":"\d+"/g, '"bytes":"$BYTES"')
       .replace(/"uuid":"[0-9a-f-]{36}"/g, '"uuid":"$UUID"'),
   );
 }
@@ -38,6 +39,22 @@ it("is one document for every command", async () => {
   expect(await document(["adopt", "--yes"])).toMatchSnapshot("an adoption");
   expect(await document(["rollback", "-s", "15", "--dry-run"])).toMatchSnapshot("a plan to roll back");
   expect(await document(["rollback", "-s", "15"])).toMatchSnapshot("a rollback");
+  expect(await document(["undo", "--list"])).toMatchSnapshot("the undo points");
+  expect(await document(["undo", "--dry-run"])).toMatchSnapshot("a plan to undo");
+  expect(await document(["undo"])).toMatchSnapshot("an undo");
+  expect(await document(["undo", "--drop", "2", "--dry-run"])).toMatchSnapshot("a plan to drop");
+  expect(await document(["undo", "--drop", "--all"])).toMatchSnapshot("undo points dropped");
+  expect(await document(["pin", "-s", "10", "--note", "kept"])).toMatchSnapshot("a pin");
+  expect(await document(["open", "-s", "10", "--read-only"])).toMatchSnapshot("a snapshot to read");
+  expect(await document(["open", "-s", "10"])).toMatchSnapshot("an open clone");
+  expect(await document(["list"])).toMatchSnapshot("a list with an open clone");
+  expect(await document(["close", "-s", "10"])).toMatchSnapshot("a clone closed");
+  expect(await document(["unpin", "-s", "10"])).toMatchSnapshot("a pin taken away");
+  expect(await document(["recover"])).toMatchSnapshot("nothing to recover");
+  const inPlace = ["rollback", "-s", "10", "--discard-newer"];
+  expect(await document([...inPlace, "--dry-run"])).toMatchSnapshot("a plan to discard what is newer");
+  expect(await document(inPlace)).toMatchSnapshot("what is newer discarded");
+  await document(["snapshot", "-s", "30"]);
   expect(await document(["clean", "-k", "1", "--dry-run"])).toMatchSnapshot("a plan to clean");
   expect(await document(["clean", "-k", "1"])).toMatchSnapshot("a clean");
   expect(await document(["rollback", "-s", "3"])).toMatchSnapshot("an error");

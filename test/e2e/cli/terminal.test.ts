@@ -15,6 +15,7 @@ beforeAll(async () => {
 });
 
 beforeEach(async () => {
+  await btm(["undo", "--drop", "--all", "-p", volume]);
   await btm(["clean", "-p", volume]);
   for (const height of ["10", "20"]) await btm(["snapshot", "-p", volume, "-s", height]);
 });
@@ -46,9 +47,34 @@ describe("on a terminal, a command that destroys", () => {
       "yes",
     );
     expect(stdout).toContain(`Plan: put ${volume} back to 10, the nearest below 15`);
-    expect(stdout).toContain("newer ones:  20, which stay; the newest is 10 blocks ahead");
+    expect(stdout).toContain("blocks back: 10, from 20");
+    expect(stdout).toContain("kept aside:  the live state and 20, as undo point 1");
     expect(stdout).toContain(`Rolled back ${volume} to 10`);
     expect(status).toBe(0);
+  });
+
+  it("says what a rollback without a way back loses", async () => {
+    const line = 'exec "$BTM" rollback --discard-newer -p "$V" -s 10';
+    const { status, stdout } = await btmOnTerminal(line, { V: volume, NO_COLOR: "1" }, "n");
+    expect(stdout).toContain("live state:  is lost");
+    expect(stdout).toMatch(/destroyed: +block chain@20, for good/);
+    expect(status).toBe(5);
+    expect(await heights()).toEqual(["10", "20"]);
+  });
+
+  it("shows the plan of an undo, and of dropping all undo points", async () => {
+    await btm(["rollback", "-p", volume, "-s", "10"]);
+    const undone = await btmOnTerminal('exec "$BTM" undo -p "$V"', { V: volume, NO_COLOR: "1" }, "y");
+    expect(undone.stdout).toContain(`Plan: bring back undo point 1 of ${volume}`);
+    expect(await heights()).toEqual(["10", "20"]);
+    const cleaned = await btm(["clean", "-p", volume, "--dry-run"]);
+    expect(cleaned.stdout).toContain("10 stays: needed by undo point 2");
+    const drop = 'exec "$BTM" undo --drop --all -p "$V"';
+    const declined = await btmOnTerminal(drop, { V: volume, NO_COLOR: "1" }, "n");
+    expect(declined.stdout).toMatch(/Plan: .*undo point/);
+    expect(declined.status).toBe(5);
+    expect((await btmOnTerminal(drop, { V: volume, NO_COLOR: "1" }, "y")).status).toBe(0);
+    expect((await btm(["undo", "--list", "-p", volume])).stdout).toContain("No undo points");
   });
 
   it("does not ask with --yes", async () => {

@@ -1,0 +1,102 @@
+/**
+ * The helper of a check: process 1 of namespaces of its own. When it ends the kernel kills everything in them, and it
+ * ends when btm does: the kernel kills it (PR_SET_PDEATHSIG), and the pipe whose end it holds tells it as well.
+ */
+import { existsSync, openSync, readFileSync, writeSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
+
+import { keepForPolling, readIfAny } from "../sys/isolation.ts";
+import { escapeText, quote } from "../text.ts";
+import { type Answer, type Job, parseJob, type Report } from "./job.ts";
+import { findProgram } from "./program.ts";
+import { HeadReader } from "./read-head.ts";
+import { furnish } from "./room.ts";
+import { WatchedProcess } from "./watched-process.ts";
+
+/** The end of a pipe whose other end btm has. */
+const LIFELINE = 3;
+const LOOK_MS = 25;
+
+/** Reads a job from stdin, does it, and writes its report to stdout. */
+export async function checkInside(): Promise<void> {
+  const job = parseJob(readFileSync(0, "utf8"));
+  keepForPolling(LIFELINE);
+  const bytes = Buffer.from(JSON.stringify(await reportOf(job)));
+  for (let at = 0; at < bytes.length;) at += writeSync(1, bytes, at);
+}
+
+async function reportOf(job: Job): Promise<Report> {
+  let warnings: string[];
+  try {
+    warnings = furnish(job);
+  } catch (error) {
+    return { answer: { kind: "no-room", why: textOf(error) }, warnings: [] };
+  }
+  const [name = "", ...args] = job.command;
+  const folder = existsSync(job.folder) ? job.folder : "/";
+  const path = job.env.find((line) => line.startsWith("PATH="))?.slice("PATH=".length) ?? "";
+  const file = findProgram(name, path, folder);
+  if (file === undefined)
+    return { answer: { kind: "not-started", why: `there is no program ${quote(name)}` }, warnings };
+  try {
+    const started = await WatchedProcess.start({ file, args, env: job.env, folder }, openSync("/dev/null", "r"));
+    return { answer: await answerOf(job, started), warnings };
+  } catch (error) {
+    return { answer: { kind: "not-started", why: textOf(error) }, warnings };
+  }
+}
+
+async function answerOf(job: Job, started: WatchedProcess): Promise<Answer> {
+  const start = performance.now();
+  const reader = job.node === null ? undefined : new HeadReader(job.node);
+  let answer: Answer | undefined;
+  while (answer === undefined) {
+    await setTimeout(LOOK_MS);
+    endIfAlone();
+    started.look();
+    answer = answerNow(job, started, reader, start);
+  }
+  await reader?.close();
+  if (answer.kind === "answered") await askToEnd(started, job.stopMs);
+  return answer;
+}
+
+function answerNow(
+  job: Job,
+  { ended, isAllGone, said }: WatchedProcess,
+  reader: HeadReader | undefined,
+  start: number,
+): Answer | undefined {
+  const now = performance.now();
+  const ran = { said, seconds: Math.round(now - start) / 1000 };
+  if (reader?.head !== undefined) {
+    const { height, hash = null, chain = null, family, hashOf = null } = reader.head;
+    const seconds = Math.round((reader.answeredAt ?? now) - start) / 1000;
+    return { kind: "answered", said, seconds, height: String(height), hash, chain, family, hashOf };
+  }
+  // One that goes on in the background ends well itself: then its children are waited for.
+  const isOver = reader === undefined || ended?.status !== 0 || isAllGone;
+  if (ended !== undefined && isOver) {
+    return { kind: "ended", ...ran, status: ended.status, signal: ended.signal ?? null };
+  }
+  return now - start >= job.timeoutMs ? { kind: "silent", ...ran, why: reader?.why ?? null } : undefined;
+}
+
+/** Politely: what it has started elsewhere, as a client of a container service does, it can end only itself. */
+async function askToEnd(started: WatchedProcess, limitMs: number): Promise<void> {
+  started.askToEnd();
+  const start = performance.now();
+  while (!started.isAllGone && performance.now() - start < limitMs) {
+    await setTimeout(LOOK_MS);
+    endIfAlone();
+    started.look();
+  }
+}
+
+function endIfAlone(): void {
+  if (readIfAny(LIFELINE, Buffer.alloc(1)) !== undefined) process.exit(1);
+}
+
+function textOf(error: unknown): string {
+  return escapeText(error instanceof Error ? error.message : String(error));
+}

@@ -1,0 +1,65 @@
+import type { NodeFacts } from "../node-facts.ts";
+import { MAX_WHY, type SnapshotRecord, type Verified } from "../record.ts";
+import { quote } from "../text.ts";
+import { whyOf } from "./finding.ts";
+import type { Answer, NodeJob } from "./job.ts";
+
+/** What is known of where the node stood when the snapshot was taken. */
+export interface Known {
+  /** Of the snapshot. */
+  readonly height: bigint;
+  readonly node: NodeFacts | undefined;
+  readonly after: SnapshotRecord["after"];
+}
+
+/** The heights at which a node that is started from it may stand, both included. */
+export function expectedHeights({ height, node, after }: Known): { readonly low: bigint; readonly high: bigint } {
+  if (node === undefined) return { low: height, high: height };
+  const [before, later] = [BigInt(node.before), BigInt(after?.height ?? node.before)];
+  // A node that changed to another branch meanwhile may stand lower afterwards.
+  return before <= later ? { low: before, high: later } : { low: later, high: before };
+}
+
+export function wantedOf(known: Known): NodeJob["wanted"] {
+  return { low: String(expectedHeights(known).low), of: String(known.height) };
+}
+
+/** What came of it, as it is kept beside the snapshot. */
+export function verdictOf(known: Known, answer: Answer, isAsked: boolean, at: Date): Verified {
+  const seconds = "seconds" in answer ? answer.seconds : 0;
+  const rest = { at: at.toISOString(), seconds };
+  if (answer.kind === "answered") {
+    const { height, hash } = answer;
+    const stands = { height, ...(hash === null ? {} : { hash: hash.slice(0, 200) }) };
+    const why = differenceIn(known, answer);
+    if (why === undefined) return { outcome: "exact", ...stands, ...rest };
+    return { outcome: "differs", ...stands, ...rest, why: why.slice(0, MAX_WHY) };
+  }
+  if (!isAsked && answer.kind === "ended" && answer.status === 0) return { outcome: "passed", ...rest };
+  return { outcome: "failed", ...rest, why: whyOf(answer).slice(0, MAX_WHY) };
+}
+
+function differenceIn(known: Known, answer: Answer & { readonly kind: "answered" }): string | undefined {
+  const { low, high } = expectedHeights(known);
+  const height = BigInt(answer.height);
+  const { node, after } = known;
+  if (node?.chain !== undefined && answer.chain !== null && !isSame(node.chain, answer.chain)) {
+    return `the node is on the chain ${quote(answer.chain)}, the snapshot is of ${quote(node.chain)}`;
+  }
+  if (height < low || height > high) {
+    const range = low === high ? String(low) : `${String(low)} to ${String(high)}`;
+    return `the node stands at ${answer.height}, expected ${range}`;
+  }
+  const hashes: readonly (readonly [at: string, is: string | null, was: string | undefined])[] = [
+    [String(known.height), answer.hashOf, node?.hash],
+    [answer.height, answer.hash, after?.height === answer.height ? after.hash : undefined],
+  ];
+  const other = hashes.find(([, is, was]) => is !== null && was !== undefined && !isSame(is, was));
+  if (other === undefined) return undefined;
+  return `the node has another block at ${other[0]}: ${quote(other[1] ?? "")}, the snapshot was taken with ${quote(other[2] ?? "")}`;
+}
+
+/** Some nodes write the same hash in small letters here and in capitals there. */
+function isSame(a: string, b: string): boolean {
+  return a.toLowerCase() === b.toLowerCase();
+}

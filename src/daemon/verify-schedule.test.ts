@@ -1,0 +1,48 @@
+import { expect, it } from "vitest";
+
+import type { Snapshot } from "../driver/driver.ts";
+import type { Height } from "../height.ts";
+import { dueForProof, lastProof, PERIODS } from "./verify-schedule.ts";
+
+const NOW = Date.parse("2026-11-26T12:00:00Z");
+
+function snapshot(height: bigint, agoMs?: number): Snapshot {
+  const verified = { outcome: "exact", at: new Date(NOW - (agoMs ?? 0)).toISOString(), seconds: 1 } as const;
+  return {
+    height: height as Height,
+    name: `v@${String(height)}`,
+    path: undefined,
+    createdAt: new Date(0),
+    mark: { btm: 1, height: String(height), volume: "v", origin: "o" },
+    pinned: false,
+    note: undefined,
+    neededBy: [],
+    uuid: String(height),
+    ...(agoMs === undefined ? {} : { record: { btm: 1, verified } }),
+  };
+}
+
+const due = (snapshots: readonly Snapshot[], triedAt?: number): bigint | undefined =>
+  dueForProof(snapshots, "weekly", { now: NOW, triedAt })?.height;
+
+it("verifies the newest when there is no proof, and when the last is as old as the period", () => {
+  const week = PERIODS.weekly;
+  expect(due([])).toBeUndefined();
+  expect(due([snapshot(10n), snapshot(20n)])).toBe(20n);
+  expect(due([snapshot(10n, week), snapshot(20n)])).toBe(20n);
+  expect(due([snapshot(10n, week - 1), snapshot(20n)])).toBeUndefined();
+  // There is nothing newer to prove.
+  expect(due([snapshot(10n, week * 2)])).toBeUndefined();
+  expect(due([snapshot(10n, -week), snapshot(20n)])).toBe(20n);
+  expect(due([{ ...snapshot(10n), mark: undefined }])).toBeUndefined();
+});
+
+it("tries again after an hour when none came of it", () => {
+  expect(due([snapshot(10n)], NOW - 1)).toBeUndefined();
+  expect(due([snapshot(10n)], NOW - 3_600_000)).toBe(10n);
+});
+
+it("takes the last proof by its time, not by its height", () => {
+  expect(lastProof([snapshot(10n, 1), snapshot(20n, 5), snapshot(30n)])?.snapshot.height).toBe(10n);
+  expect(lastProof([snapshot(10n)])).toBeUndefined();
+});

@@ -1,0 +1,346 @@
+/** btm verify with nodes of the smallest kind: what may come of a start, and that nothing is left of it. */
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
+import { createServer } from "node:http";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
+import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
+
+import { Btm } from "../../../src/index.ts";
+import { BtrfsImage } from "../../support/btrfs-image.ts";
+import { btm, EXECUTABLE } from "../../support/executable.ts";
+import { factsAt, smallNode, snapshotAt, URL_INSIDE, verify } from "../../support/verified-volume.ts";
+
+let image: BtrfsImage;
+let volumes = 0;
+
+beforeAll(async () => {
+  image = await BtrfsImage.make();
+  return () => image.dispose();
+});
+
+/** A volume with a snapshot of 10. */
+async function volumeAt10(node = factsAt(10)): Promise<string> {
+  const volume = await image.makeSubvolume(`chain ${String(volumes++)}`);
+  await snapshotAt(volume, volume, 10, node);
+  return volume;
+}
+
+const follow = ["--follow", URL_INSIDE];
+
+describe("a node that stands where its snapshot says", () => {
+  it("is exact; that is kept beside the snapshot and listed, and nothing else is left", async () => {
+    const volume = await volumeAt10();
+    const before = readdirSync(volume);
+    const { status, document, stderr } = await verify(volume, follow, smallNode());
+    expect(document.result?.verified).toMatchObject({ outcome: "exact", height: "10", hash: "0xb10c10", why: null });
+    expect([status, stderr, document.ok]).toEqual([0, "", true]);
+    expect([readdirSync(volume), readdirSync(`${volume}.btm`), await new Btm({ volume }).clones()]).toEqual([
+      before,
+      [],
+      [],
+    ]);
+    const [snapshot] = await new Btm({ volume }).list();
+    expect(snapshot?.record?.verified).toMatchObject({ outcome: "exact", height: "10" });
+    expect((await btm(["list", "-p", volume])).stdout).toMatch(/10 .* verified on \d{4}-\d\d-\d\d: stands at 10\n/);
+  });
+
+  it("may stand anywhere between before and after the snapshot", async () => {
+    const volume = await volumeAt10(factsAt(10, { before: "9" }));
+    expect((await verify(volume, follow, smallNode())).document.result?.verified).toMatchObject({
+      outcome: "differs",
+      why: "the node stands at 10, expected 9",
+    });
+    await new Btm({ volume }).describe(10, { after: { height: "12" } });
+    expect((await verify(volume, follow, smallNode())).document.result?.verified.outcome).toBe("exact");
+    const [snapshot] = await new Btm({ volume }).list();
+    expect(snapshot?.record).toMatchObject({ after: { height: "12" }, verified: { outcome: "exact" } });
+  });
+
+  it("is found without being told its family, with the usual paths, and from the library", async () => {
+    const volume = await image.makeSubvolume(`chain ${String(volumes++)}`);
+    await snapshotAt(volume, volume, 10);
+    writeFileSync(join(volume, "height"), "11");
+    const library = new Btm({ volume });
+    // The node is told the live folder: inside, the copy is there.
+    const { verified } = await library.verify(10, {
+      command: smallNode({ folder: volume }),
+      follow: { url: URL_INSIDE },
+    });
+    expect(verified, verified.why).toMatchObject({ outcome: "exact", height: "10" });
+    expect([readFileSync(join(volume, "height"), "utf8"), existsSync(join(volume, "log"))]).toEqual(["11", false]);
+  });
+
+  it("is waited for while it reads its database", async () => {
+    const volume = await volumeAt10();
+    const { document } = await verify(volume, follow, smallNode({ comesUpShort: 3 }));
+    expect(document.result?.verified).toMatchObject({ outcome: "exact", height: "10" });
+  });
+
+  it("may go to the background, and is ended there", async () => {
+    const volume = await volumeAt10();
+    const token = tokenOf();
+    const { document } = await verify(volume, follow, smallNode({ goesToBackground: true, token }));
+    expect(document.result?.verified.outcome).toBe("exact");
+    expect(processesWith(token)).toEqual([]);
+  });
+
+  it("may ignore SIGTERM and leave processes that keep the copy in use: nothing of them is left", async () => {
+    const volume = await volumeAt10();
+    const token = tokenOf();
+    const { document } = await verify(
+      volume,
+      follow,
+      smallNode({ ignoresSigterm: true, leavesSomething: true, token }),
+    );
+    expect(document.result).toMatchObject({ verified: { outcome: "exact" }, warnings: [] });
+    expect([processesWith(token), readdirSync(`${volume}.btm`)]).toEqual([[], []]);
+  });
+});
+
+describe("a snapshot that is no good is not called good", () => {
+  it("when the node stands elsewhere", async () => {
+    const volume = await volumeAt10();
+    writeFileSync(join(volume, "height"), "7");
+    await new Btm({ volume }).snapshot(20, { node: factsAt(20) });
+    const { status, document } = await verify(volume, follow, smallNode());
+    expect(status).toBe(10);
+    expect(document).toMatchObject({
+      ok: false,
+      error: { code: "VERIFY_FAILED" },
+      result: { height: "20", verified: { outcome: "differs", height: "7", why: "the node stands at 7, expected 20" } },
+    });
+    const { stderr } = await btm(["verify", "-p", volume, "-s", "20", ...follow, "--", ...smallNode()]);
+    expect(stderr).toContain(
+      `The snapshot 20 of ${volume} is not what its name says: the node stands at 7, expected 20\n`,
+    );
+  });
+
+  it("when it has another block at that height, or is on another chain", async () => {
+    const other = await volumeAt10(factsAt(10, { hash: "0xffff" }));
+    expect((await verify(other, follow, smallNode())).document.result?.verified).toMatchObject({
+      outcome: "differs",
+      why: 'the node has another block at 10: "0xb10c10", the snapshot was taken with "0xffff"',
+    });
+    const chain = await volumeAt10(factsAt(10, { chain: "eip155:1" }));
+    expect((await verify(chain, follow, smallNode())).document.result?.verified).toMatchObject({
+      outcome: "differs",
+      why: 'the node is on the chain "eip155:42", the snapshot is of "eip155:1"',
+    });
+  });
+
+  it("when the node ends at once; what it said last is shown, escaped and bounded", async () => {
+    const volume = await volumeAt10();
+    const script = "printf 'a long story %01000d\\n' 1; printf 'Corrupt: \\033[31m\\202 bad block\\n' >&2; exit 3";
+    const { status, stdout, document } = await verify(volume, follow, ["sh", "-c", script]);
+    expect([status, document.result?.verified.outcome]).toEqual([10, "failed"]);
+    const why = document.result?.verified.why ?? "";
+    expect(why).toMatch(/^it ended with status 3; the last that it printed: ".*Corrupt: \\u\{1b\}\[31m. bad block"$/);
+    expect(why.length).toBeLessThanOrEqual(500);
+    expect(stdout).not.toContain("\u001b");
+  });
+
+  it("when it never answers", async () => {
+    const volume = await volumeAt10();
+    const { document } = await verify(volume, [...follow, "--timeout", "1s"], smallNode({ isMute: true }));
+    expect(document.result?.verified.outcome).toBe("failed");
+    expect(document.result?.verified.why).toMatch(/^it did not answer within 1 s/);
+  });
+
+  it("when there is no such program", async () => {
+    const volume = await volumeAt10();
+    const { document } = await verify(volume, follow, ["no-such-node"]);
+    expect(document.result?.verified).toMatchObject({
+      outcome: "failed",
+      why: 'it could not be started: there is no program "no-such-node"',
+    });
+  });
+});
+
+describe("without --follow the command is the check", () => {
+  it("and says nothing of the height", async () => {
+    const volume = await volumeAt10();
+    const good = await verify(volume, [], ["grep", "-qx", "10", "{path}/height"]);
+    expect(good.status).toBe(0);
+    expect(good.document.result?.verified).toMatchObject({ outcome: "passed", height: null });
+    expect((await btm(["list", "-p", volume])).stdout).toMatch(/ checked on /);
+    const bad = await verify(volume, [], ["grep", "-qx", "11", "{path}/height"]);
+    expect([bad.status, bad.document.result?.verified.outcome]).toEqual([10, "failed"]);
+  });
+
+  it("and knows by its environment what it looks at", async () => {
+    const volume = await volumeAt10();
+    const script = 'test "$(cat "$BTM_PATH/height") $BTM_HEIGHT $BTM_VOLUME" = "10 10 $1"';
+    expect((await verify(volume, [], ["sh", "-c", script, "sh", volume])).status).toBe(0);
+  });
+});
+
+describe("inside", () => {
+  it("there is no network but loopback, not even that of the machine", async () => {
+    const volume = await volumeAt10();
+    const server = createServer((_, response) => response.end("here")).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    onTestFinished(() => void server.close());
+    const address = server.address();
+    const port = typeof address === "object" ? (address?.port ?? 0) : 0;
+    const script = `
+      const net = require("node:net");
+      const reach = (port, host) => new Promise((resolve) => {
+        const socket = net.connect(port, host, () => { socket.destroy(); resolve("reached"); });
+        socket.on("error", (error) => resolve(error.code));
+      });
+      const own = net.createServer((socket) => socket.end()).listen(0, "127.0.0.1", async () => {
+        const answers = [await reach(own.address().port, "127.0.0.1"), await reach(${String(port)}, "127.0.0.1"), await reach(53, "192.0.2.1")];
+        console.log(JSON.stringify(answers));
+        process.exit(1);
+      });`;
+    const { document } = await verify(volume, [], [process.execPath, "-e", script]);
+    expect(document.result?.verified.why).toContain(String.raw`"[\"reached\",\"ECONNREFUSED\",\"ENETUNREACH\"]"`);
+  });
+
+  it("nothing but the copy can be written to, and what is told to be writable", async () => {
+    const volume = await volumeAt10();
+    // Not below /tmp, where everyone may write.
+    const outside = await mkdtemp("/var/lib/btm-test-");
+    onTestFinished(() => {
+      rmSync(outside, { recursive: true });
+    });
+    mkdirSync(join(outside, "logs"));
+    const script =
+      'touch "$BTM_PATH/own" && touch "$BTM_VOLUME/own too" && test -e "$BTM_PATH/own too" && ! touch "$1/wallet" && touch /dev/null';
+    expect((await verify(volume, [], ["sh", "-c", script, "sh", outside])).document).toMatchObject({ ok: true });
+    expect([readdirSync(volume), readdirSync(outside)]).toEqual([["height"], ["logs"]]);
+    const logs = join(outside, "logs");
+    const writes = ["sh", "-c", 'touch "$1/logs/one" && ! touch "$1/wallet"', "sh", outside];
+    expect((await verify(volume, ["--writable", logs], writes)).document).toMatchObject({ ok: true });
+    expect([readdirSync(outside), readdirSync(logs)]).toEqual([["logs"], ["one"]]);
+  });
+
+  it("only the processes of the check are seen, and none of them is left", async () => {
+    const volume = await volumeAt10();
+    const script = 'test "$(ls -d /proc/[0-9]* | wc -l)" -lt 8 && kill -0 1';
+    expect((await verify(volume, [], ["sh", "-c", script])).document).toMatchObject({ ok: true });
+  });
+});
+
+describe("stopped in the middle", () => {
+  it("by Ctrl-C it leaves nothing, and no record", async () => {
+    const volume = await volumeAt10();
+    const { child, token } = await startMute(volume);
+    child.kill("SIGINT");
+    await once(child, "close");
+    expect([child.exitCode, processesWith(token), readdirSync(`${volume}.btm`)]).toEqual([130, [], []]);
+    expect((await new Btm({ volume }).list())[0]?.record).toBeUndefined();
+  });
+
+  it.each(["recover", "verify"])("by kill -9 no process is left, and btm %s destroys the copy", async (next) => {
+    const volume = await volumeAt10();
+    const { child, token } = await startMute(volume);
+    child.kill("SIGKILL");
+    await once(child, "close");
+    await until(() => processesWith(token).length === 0);
+    expect((await btm(["list", "-p", volume])).stdout).toContain("btm/open-10, by btm verify or btm bisect\n");
+    const said = "the copy of 10, which an interrupted check had left";
+    expect((await btm(["recover", "-p", volume, "--dry-run"])).stderr).toContain(`Would destroy ${said}`);
+    const args = next === "recover" ? ["recover", "-p", volume] : ["verify", "-p", volume, "--", "true"];
+    const { status, stderr } = await btm(args, { env: { PATH: "/usr/bin" } });
+    expect([status, stderr]).toEqual([0, `Destroyed ${said}\n`]);
+    expect(readdirSync(`${volume}.btm`)).toEqual([]);
+  });
+
+  it("nobody else takes the copy of one that is at work for one that was left", async () => {
+    const volume = await volumeAt10();
+    const { child, token } = await startMute(volume);
+    expect((await verify(volume, [], ["true"])).document).toMatchObject({ ok: false, error: { code: "NAME_TAKEN" } });
+    expect((await btm(["recover", "-p", volume])).stdout).toContain("is whole");
+    expect((await btm(["close", "-p", volume, "-s", "10"])).status).toBe(5);
+    expect(processesWith(token).length).toBeGreaterThan(0);
+    child.kill("SIGTERM");
+    await once(child, "close");
+    expect(readdirSync(`${volume}.btm`)).toEqual([]);
+  });
+});
+
+it("leaves alone what the user has opened", async () => {
+  const volume = await volumeAt10();
+  const { stdout } = await btm(["open", "-p", volume, "-s", "10"]);
+  const path = stdout.trim();
+  writeFileSync(join(path, "height"), "mine");
+  expect((await verify(volume, [], ["true"])).document).toMatchObject({ ok: false, error: { code: "NAME_TAKEN" } });
+  await btm(["recover", "-p", volume]);
+  expect(readFileSync(join(path, "height"), "utf8")).toBe("mine");
+  expect((await btm(["close", "-p", volume, "-s", "10"])).status).toBe(0);
+});
+
+it("lets the volume be snapshotted and rolled back meanwhile", async () => {
+  const volume = await volumeAt10();
+  await snapshotAt(volume, volume, 20, factsAt(20));
+  const { child } = await startMute(volume);
+  expect((await btm(["snapshot", "-p", volume, "-s", "30"])).status).toBe(0);
+  expect((await btm(["rollback", "-p", volume, "-s", "10"])).status).toBe(0);
+  child.kill("SIGTERM");
+  await once(child, "close");
+  expect([child.exitCode, await new Btm({ volume }).clones()]).toEqual([130, []]);
+});
+
+it("refuses what it cannot start a node with", async () => {
+  const volume = await volumeAt10();
+  const refusals: string[] = [];
+  for (const args of [
+    ["verify", "-p", volume],
+    ["verify", "-p", volume, "--chain", "evm", "--", "true"],
+    ["verify", "-p", volume, ...follow, "--chain", "evn", "--", "true"],
+    ["verify", "-p", volume, "--follow", "ftp://node", "--", "true"],
+    ["verify", "-p", volume, "--timeout", "soon", "--", "true"],
+    ["verify", "-p", volume, "--writable", "logs", "--", "true"],
+    ["verify", "-p", volume, "-s", "15", "--", "true"],
+    ["verify", "-p", await image.makeSubvolume("empty"), "--", "true"],
+  ]) {
+    const { status, stdout, stderr } = await btm(args);
+    expect(stdout).toBe("");
+    refusals.push(`${stderr.replaceAll(image.top, "$TOP")}exit ${String(status)}`);
+  }
+  expect(refusals).toMatchSnapshot();
+});
+
+/** A verification whose node never answers, in the middle of it. */
+async function startMute(volume: string): Promise<{ child: ReturnType<typeof spawn>; token: string }> {
+  const token = tokenOf();
+  const args = ["verify", "-p", volume, ...follow, "--", ...smallNode({ isMute: true, token, leavesSomething: true })];
+  const child = spawn(EXECUTABLE, args, { stdio: ["ignore", "ignore", "pipe"], env: { PATH: "/usr/bin:/bin" } });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const said = text(child.stderr);
+  // Its log is the first that it writes.
+  const isThere = (): boolean =>
+    readdirSync(`${volume}.btm`).some((name) => existsSync(join(`${volume}.btm`, name, "log")));
+  await until(async () => {
+    if (child.exitCode !== null) throw new Error(await said);
+    return existsSync(`${volume}.btm`) && isThere();
+  });
+  return { child, token };
+}
+
+function tokenOf(): string {
+  return `token-${randomBytes(6).toString("hex")}`;
+}
+
+function processesWith(token: string): string[] {
+  return readdirSync("/proc").filter((pid) => {
+    if (!/^\d+$/.test(pid)) return false;
+    try {
+      const line = readFileSync(`/proc/${pid}/cmdline`, "utf8");
+      // btm itself has it among its arguments.
+      return line.includes(token) && !line.startsWith(EXECUTABLE);
+    } catch {
+      return false;
+    }
+  });
+}
+
+async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await sleep(20);
+}

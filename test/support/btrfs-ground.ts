@@ -1,0 +1,38 @@
+import { expect } from "vitest";
+
+import { Btm } from "../../src/index.ts";
+import { BtrfsImage } from "./btrfs-image.ts";
+import type { Ground } from "./ground.ts";
+import { Operators } from "./operators.ts";
+import { btrfsVolume } from "./volumes.ts";
+import { worldOf } from "./worlds.ts";
+
+/** @param isMounted whether the volume is a mount point itself */
+export function btrfsGround(isMounted: boolean): Ground {
+  const operators = new Operators();
+  let image: BtrfsImage | undefined;
+  let made = 0;
+  return {
+    recoveryDoesAll: true,
+    open: async () => {
+      image = await BtrfsImage.make({ sizeMiB: 1000 });
+    },
+    fresh: async (history) => {
+      if (image === undefined) throw new TypeError("The ground is not open");
+      const volume = await btrfsVolume(image, `killed${String(made++)}`, { isMounted });
+      await history(new Btm({ volume: volume.volume, itv: 10 }), volume);
+      return volume;
+    },
+    worldOf: (volume) => worldOf(volume),
+    // At every instant there is a whole one.
+    expectLive: (volume, either, where) => {
+      expect(either, `live at once, ${where}`).toContainEqual(volume.live());
+      return Promise.resolve();
+    },
+    run: (work) => operators.run(work),
+    close: async () => {
+      await operators.close();
+      await image?.dispose();
+    },
+  };
+}
