@@ -59,7 +59,7 @@ it("thinning and clean take two commands each, however many go", async () => {
 it("a rollback takes the same number of commands, however many newer snapshots it destroys", async () => {
   await makeSnapshots(volume, upTo(304));
   const btm = btmOf();
-  const commands = ["list", "list", "get", "list", "get", "program", "program", "mount", "inherit"];
+  const commands = ["list", "get", "list", "list", "get", "program", "program", "mount", "inherit"];
   const [three, { destroyed }] = await callsOf(btm.rollback(300, { discardNewer: true }));
   expect([three, destroyed.length]).toEqual([commands, 3]);
   const [plan, { destroyed: planned }] = await callsOf(btm.rollback(0, { discardNewer: true, dryRun: true }));
