@@ -53,7 +53,8 @@ test-long: build/btm ## a day through the daemon, its fuzzes a million times, a 
 	@BTM_CUTS=$${BTM_CUTS:-100} $(VITEST) run --project cut
 
 nodes: setup ## the real nodes that tests follow besides litecoind: monerod, hsd, ethereumjs, anvil, and with Go geth and CometBFT
-	@tools/setup.sh monero
+	@# hsd has an addon of which there is no built file.
+	@tools/setup.sh monero g++ make python3
 	@tools/fetch-nodes.sh hsd ethereumjs anvil geth cometbft
 
 lab: ## build the lab for the ZFS tests from Debian's sources: User-Mode Linux, OpenZFS 2.1 and 2.3 (root, about 20 minutes)

@@ -15,6 +15,8 @@ const PER_SECOND = 1000;
 const SECONDS = 20;
 const IDLE_MS = 10_000;
 const IDLE_ROUNDS = 3;
+/** What the start leaves to do is done: bun collects garbage each second for half a minute, then each half minute. */
+const SETTLE_MS = 60_000;
 
 export const daemon: Row = {
   name: "daemon",
@@ -38,8 +40,7 @@ export const daemon: Row = {
 };
 
 async function idleLines(child: ChildProcess): Promise<Line[]> {
-  // What the start leaves to do is done.
-  await setTimeout(IDLE_MS);
+  await setTimeout(SETTLE_MS);
   const wakeUps: number[] = [];
   for (let round = 0; round < IDLE_ROUNDS; round++) {
     const before = switches(child);
