@@ -2,10 +2,10 @@
  * Runs the tests of ZFS: here when this machine has ZFS, else in the lab, on each of its two OpenZFS at once, else not at
  * all, which is said loudly.
  *
- * In the lab, where a zfs command takes 0.2 s, a whole run takes ten minutes. The quick one, of two and a half, has the
- * contract and a choice of the other files, each part and each file on one of the two versions.
+ * In the lab, where a zfs command takes 0.2 s, a whole run takes half an hour. With --once each part of the contract and
+ * each other file is tested on one of the two versions; with --quick it is the contract and a choice of the other files.
  *
- * usage: tools/test-zfs.ts [--quick] [--zfs 21|23] [-- VITEST_ARGUMENT...]
+ * usage: tools/test-zfs.ts [--once|--quick] [--zfs 21|23] [-- VITEST_ARGUMENT...]
  *   BTM_LAB=FOLDER           the lab, when it is not where it is looked for (tools/find-zfs.ts)
  *   BTM_TEST_LONG=1          nothing is left out: it takes an hour
  *   VMTIMEOUT=SECONDS        how long a guest may take; 3600 unless given
@@ -21,32 +21,22 @@ import { parseArgs } from "node:util";
 
 import { findLab, hasSharedLab, hasZfs } from "./find-zfs.ts";
 import { runGuest } from "./guest.ts";
+import { filesOf, type LabVersion, partsOf, type Share } from "./zfs-shares.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const LAB_VERSIONS: Readonly<Record<string, string>> = { 21: "2.1", 23: "2.3" };
-
-/** What the quick run has on each version; in brackets what a file takes there alone, in seconds. */
-const QUICK: Readonly<Record<string, { readonly parts: readonly string[]; readonly files: readonly string[] }>> = {
-  21: {
-    // (120)
-    parts: ["snapshot and list", "retention", "snapshots without a mark", "plans and consent", "abort and overlap"],
-    // names (12), kill (27), commands (15)
-    files: ["contract", "names", "kill", "commands"],
-  },
-  23: {
-    // (120)
-    parts: ["rollback", "undo points", "discarding what is newer", "open clones", "blockers"],
-    // kinds (17), zvol (9), hostile (5), destroy (5), cli-json (7)
-    files: ["contract", "kinds", "zvol", "hostile", "destroy", "cli-json"],
-  },
-};
+const LAB_VERSIONS: Readonly<Record<LabVersion, string>> = { 21: "2.1", 23: "2.3" };
 
 const { values, positionals } = parseArgs({
-  options: { zfs: { type: "string" }, quick: { type: "boolean", default: false } },
+  options: {
+    zfs: { type: "string" },
+    quick: { type: "boolean", default: false },
+    once: { type: "boolean", default: false },
+  },
   allowPositionals: true,
 });
-const versions = values.zfs === undefined ? Object.keys(LAB_VERSIONS) : [values.zfs];
-if (versions.some((version) => !(version in LAB_VERSIONS))) {
+const share: Share | undefined = values.quick ? "quick" : values.once ? "once" : undefined;
+const versions = (["21", "23"] as const).filter((version) => values.zfs === undefined || values.zfs === version);
+if (versions.length === 0) {
   console.error("test-zfs: --zfs is 21 or 23");
   process.exit(2);
 }
@@ -86,9 +76,9 @@ async function natively(): Promise<boolean> {
 }
 
 /** Runs all the tests on one version; what it prints comes in one piece. */
-async function inLab(lab: string, version: string): Promise<boolean> {
+async function inLab(lab: string, version: LabVersion): Promise<boolean> {
   const start = Date.now();
-  const name = LAB_VERSIONS[version] ?? "";
+  const name = LAB_VERSIONS[version];
   const {
     status,
     output,
@@ -102,9 +92,9 @@ async function inLab(lab: string, version: string): Promise<boolean> {
         const value = process.env[name];
         if (value !== undefined) env.push(`${name}=${value}`);
       }
-      const parts = values.quick ? QUICK[version]?.parts : undefined;
-      if (parts !== undefined) env.push(`BTM_CONTRACT_PARTS=${parts.join()}`);
-      return `cd ${quoted(ROOT)} && ${[...env, ...vitest(reportIn(folder)), ...filesOf(version)].map(quoted).join(" ")}`;
+      if (share !== undefined) env.push(`BTM_CONTRACT_PARTS=${partsOf(version).join()}`);
+      const files = share === undefined ? [] : filesOf(share, version);
+      return `cd ${quoted(ROOT)} && ${[...env, ...vitest(reportIn(folder)), ...files].map(quoted).join(" ")}`;
     },
     collect: (folder) => keepReport(reportIn(folder), name),
     signal: stop.signal,
@@ -130,11 +120,6 @@ function vitest(report: string | undefined): string[] {
   if (!positionals.some((argument) => argument.startsWith("--reporter"))) command.push("--reporter=default");
   if (report !== undefined) command.push("--reporter=json", `--outputFile.json=${report}`);
   return [...command, ...positionals];
-}
-
-function filesOf(version: string): string[] {
-  if (!values.quick) return [];
-  return (QUICK[version]?.files ?? []).map((name) => `test/zfs/${name}.test.ts`);
 }
 
 function reportIn(folder: string): string {
