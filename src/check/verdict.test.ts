@@ -43,15 +43,18 @@ describe("the height", () => {
     expect(outcome(known, stands(height))).toBe(expected);
   });
 
-  it.each(["none", "stop"] as const)("is not lowered by a node that lost blocks with its restart (quiesce %s)", (quiesce) => {
-    const known: Known = { height: 1000n, node: { ...node, before: "1000", quiesce }, after: { height: "0" } };
-    const why = "the node stands at 0, expected 1000; it came back at 0 right after the snapshot as well";
-    expect(verdictOf(known, stands("0"), true, at)).toMatchObject({ outcome: "differs", why });
-    expect(outcome(known, stands("999"))).toBe("differs");
-    expect(outcome(known, stands("1000"))).toBe("exact");
-    expect(outcome(known, stands("1001"))).toBe("differs");
-    expect(wantedOf(known)).toEqual({ low: "1000", of: "1000" });
-  });
+  it.each(["none", "stop"] as const)(
+    "is not lowered by a node that lost blocks with its restart (quiesce %s)",
+    (quiesce) => {
+      const known: Known = { height: 1000n, node: { ...node, before: "1000", quiesce }, after: { height: "0" } };
+      const why = "the node stands at 0, expected 1000; it came back at 0 right after the snapshot as well";
+      expect(verdictOf(known, stands("0"), true, at)).toMatchObject({ outcome: "differs", why });
+      expect(outcome(known, stands("999"))).toBe("differs");
+      expect(outcome(known, stands("1000"))).toBe("exact");
+      expect(outcome(known, stands("1001"))).toBe("differs");
+      expect(wantedOf(known)).toEqual({ low: "1000", of: "1000" });
+    },
+  );
 
   it("is compared beyond 2^53", () => {
     const known = { ...bare, height: 18_446_744_073_709_551_615n };

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join } from "node:path";
@@ -220,6 +220,83 @@ describe("inside", () => {
     expect([readdirSync(outside), readdirSync(logs)]).toEqual([["logs"], ["one"]]);
   });
 
+  it("where programs of one machine meet is empty, and its own", async () => {
+    const volume = await volumeAt10();
+    const name = tokenOf();
+    const places = ["/run", "/tmp", "/var/tmp", "/dev/shm"];
+    const files = places.map((place) => join(place, name));
+    onTestFinished(() => {
+      for (const file of files) rmSync(file, { force: true });
+    });
+    for (const file of files) writeFileSync(file, "of the live node");
+    const script = `for place in /run /tmp /var/tmp /dev/shm; do
+      test ! -e "$place/$1" && touch "$place/$1" && rm "$place/$1" && touch "$place/$1-own" || exit 1; done
+      test "$(stat -c %a /tmp /var/tmp /dev/shm | sort -u)" = 1777 && test ! -e /proc/1/cwd/${name}`;
+    const { document } = await verify(volume, [], ["sh", "-c", script, "sh", name]);
+    expect(document.result?.verified).toMatchObject({ outcome: "passed", why: null });
+    expect(files.map((file) => [readFileSync(file, "utf8"), existsSync(`${file}-own`)])).toEqual(
+      files.map(() => ["of the live node", false]),
+    );
+  });
+
+  it("a socket below /run is not reached; a place there that is told to be writable is", async () => {
+    const volume = await volumeAt10();
+    const folder = await mkdtemp("/run/btm-test-");
+    onTestFinished(() => {
+      rmSync(folder, { recursive: true });
+    });
+    const server = createServer().listen(join(folder, "socket"));
+    await once(server, "listening");
+    onTestFinished(() => void server.close());
+    const script = `require("node:net").connect(process.argv[1])
+      .on("connect", () => process.exit(0)).on("error", ({ code }) => { console.log(code); process.exit(1); });`;
+    const connect = [process.execPath, "-e", script, join(folder, "socket")];
+    expect((await verify(volume, [], connect)).document.result?.verified.why).toContain("ENOENT");
+    expect((await verify(volume, ["--writable", folder], connect)).document).toMatchObject({ ok: true });
+  });
+
+  it("what is told to be writable may be in a temporary directory, or be that", async () => {
+    const volume = await volumeAt10();
+    const [folder, other] = [await mkdtemp("/tmp/btm-test-"), await mkdtemp("/tmp/btm-test-")];
+    onTestFinished(() => {
+      for (const place of [folder, other]) rmSync(place, { recursive: true });
+    });
+    const one = ["sh", "-c", 'touch "$1/one" && test ! -e "$2"', "sh", folder, other];
+    expect((await verify(volume, ["--writable", folder], one)).document).toMatchObject({ ok: true });
+    const both = ["sh", "-c", 'touch "$1/two" "$2/two"', "sh", folder, other];
+    expect((await verify(volume, ["--writable", "/tmp"], both)).document).toMatchObject({ ok: true });
+    expect([readdirSync(folder).sort(), readdirSync(other)]).toEqual([["one", "two"], ["two"]]);
+  });
+
+  it("the command itself may lie in a temporary directory, and start there", async () => {
+    const volume = await volumeAt10();
+    const folder = await mkdtemp("/tmp/btm-test-");
+    onTestFinished(() => {
+      rmSync(folder, { recursive: true });
+    });
+    const program = join(folder, "check");
+    writeFileSync(program, '#!/bin/sh\ntest "$PWD" = "$1" && ! touch "$1/own"\n', { mode: 0o755 });
+    const { verified } = await new Btm({ volume }).verify(10, { command: ["./check", folder], folder });
+    expect(verified, verified.why).toMatchObject({ outcome: "passed" });
+    expect(readdirSync(folder)).toEqual(["check"]);
+  });
+
+  it("what is to be writable may be told by a link, and with a slash at its end", async () => {
+    const volume = await volumeAt10();
+    const outside = await mkdtemp("/var/lib/btm-test-");
+    onTestFinished(() => {
+      rmSync(outside, { recursive: true });
+    });
+    mkdirSync(join(outside, "logs"));
+    symlinkSync("logs", join(outside, "link"));
+    for (const [i, place] of ["logs/", "link", "./logs/../link/"].entries()) {
+      const touch = ["touch", join(outside, "link", String(i))];
+      const { document } = await verify(volume, ["--writable", `${outside}/${place}`], touch);
+      expect(document, place).toMatchObject({ ok: true, result: { warnings: [] } });
+    }
+    expect(readdirSync(join(outside, "logs"))).toEqual(["0", "1", "2"]);
+  });
+
   it("only the processes of the check are seen, and none of them is left", async () => {
     const volume = await volumeAt10();
     const script = 'test "$(ls -d /proc/[0-9]* | wc -l)" -lt 8 && kill -0 1';
@@ -302,7 +379,7 @@ it("refuses what it cannot start a node with", async () => {
   ]) {
     const { status, stdout, stderr } = await btm(args);
     expect(stdout).toBe("");
-    refusals.push(`${stderr.replaceAll(image.top, "$TOP")}exit ${String(status)}`);
+    refusals.push(`${stderr.replaceAll(volume, "$VOLUME").replaceAll(image.top, "$TOP")}exit ${String(status)}`);
   }
   expect(refusals).toMatchSnapshot();
 });
