@@ -42,12 +42,13 @@ async function reportOf(job: Job): Promise<Report> {
   const file = findProgram(name, path, folder);
   if (file === undefined)
     return { answer: { kind: "not-started", why: `there is no program ${quote(name)}` }, warnings };
+  let started: WatchedProcess;
   try {
-    const started = await WatchedProcess.start({ file, args, env: job.env, folder }, openSync("/dev/null", "r"));
-    return { answer: await answerOf(job, started), warnings };
+    started = await WatchedProcess.start({ file, args, env: job.env, folder }, openSync("/dev/null", "r"));
   } catch (error) {
     return { answer: { kind: "not-started", why: textOf(error) }, warnings };
   }
+  return { answer: await answerOf(job, started), warnings };
 }
 
 async function answerOf(job: Job, started: WatchedProcess): Promise<Answer> {

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { createServer } from "node:http";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
@@ -13,6 +13,7 @@ import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { Btm } from "../../../src/index.ts";
 import { BtrfsImage } from "../../support/btrfs-image.ts";
 import { btm, EXECUTABLE } from "../../support/executable.ts";
+import { run } from "../../support/run.ts";
 import { factsAt, smallNode, snapshotAt, URL_INSIDE, verify } from "../../support/verified-volume.ts";
 
 let image: BtrfsImage;
@@ -150,14 +151,72 @@ describe("a snapshot that is no good is not called good", () => {
     expect(document.result?.verified.outcome).toBe("failed");
     expect(document.result?.verified.why).toMatch(/^it did not answer within 1 s/);
   });
+});
 
-  it("when there is no such program", async () => {
+describe("a mistake of who calls is nothing that is known of the snapshot", () => {
+  it("as a program that cannot be started", async () => {
     const volume = await volumeAt10();
-    const { document } = await verify(volume, follow, ["no-such-node"]);
-    expect(document.result?.verified).toMatchObject({
-      outcome: "failed",
-      why: 'it could not be started: there is no program "no-such-node"',
+    await verify(volume, follow, smallNode());
+    const folder = await mkdtemp("/var/lib/btm-test-");
+    onTestFinished(() => {
+      rmSync(folder, { recursive: true });
     });
+    const [plain, orphan] = [join(folder, "plain"), join(folder, "orphan")];
+    writeFileSync(plain, "#!/bin/sh\n", { mode: 0o644 });
+    writeFileSync(orphan, "#!/no/such/shell\n", { mode: 0o755 });
+    for (const program of ["no-such-node", plain, orphan]) {
+      const { status, document } = await verify(volume, follow, [program]);
+      expect([status, document.error?.code], program).toEqual([2, "BAD_OPTION"]);
+      expect(document.error?.message).toContain(`Cannot start "${program}" on a copy: `);
+    }
+    expect((await new Btm({ volume }).list())[0]?.record?.verified?.outcome).toBe("exact");
+    expect(readdirSync(`${volume}.btm`)).toEqual([]);
+  });
+
+  it("as a family that tells no height, and two credentials", async () => {
+    const volume = await volumeAt10(factsAt(10, { family: "http" }));
+    for (const options of [
+      follow,
+      [...follow, "--chain", "http"],
+      ["--follow", "http://user:secret@127.0.0.1:18545", "--chain", "evm", "--cookie", ".cookie"],
+    ]) {
+      const { status, document } = await verify(volume, options, smallNode());
+      expect([status, document.error?.code], options.join(" ")).toEqual([2, "BAD_OPTION"]);
+    }
+    // Not even a folder for copies has been made.
+    expect([existsSync(`${volume}.btm/open-10`), (await new Btm({ volume }).list())[0]?.record]).toEqual([
+      false,
+      undefined,
+    ]);
+    expect((await verify(volume, [...follow, "--chain", "evm"], smallNode())).status).toBe(0);
+  });
+});
+
+describe("a snapshot that btm did not make", () => {
+  async function withHandMade(volume: string): Promise<void> {
+    await run("btrfs", ["subvolume", "snapshot", "-r", volume, `${volume}@20240501`]);
+  }
+
+  it("is not the newest, whatever its name says", async () => {
+    const volume = await volumeAt10();
+    await withHandMade(volume);
+    const { document } = await verify(volume, follow, smallNode());
+    expect(document.result).toMatchObject({ height: "10", verified: { outcome: "exact" }, warnings: [] });
+  });
+
+  it("is looked at when it is named, and nothing is written into it", async () => {
+    const volume = await volumeAt10();
+    await withHandMade(volume);
+    const { status, document } = await verify(volume, [...follow, "-s", "20240501"], smallNode());
+    expect([status, document.result?.verified.outcome]).toEqual([10, "differs"]);
+    expect(document.result?.warnings).toEqual([
+      `what came of it is not kept beside the snapshot: btm did not make ${basename(volume)}@20240501`,
+    ]);
+    const snapshots = await new Btm({ volume }).list();
+    expect(snapshots.map(({ height, record }) => [height, record])).toEqual([
+      [10n, undefined],
+      [20_240_501n, undefined],
+    ]);
   });
 });
 
