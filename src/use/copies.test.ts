@@ -3,7 +3,6 @@ import { expect, it } from "vitest";
 import type { OpenClone, Snapshot } from "../driver/driver.ts";
 import { BtmError } from "../errors.ts";
 import { type Height, parseHeight } from "../height.ts";
-import type { Session } from "../session.ts";
 import { type Copy, closeCopy } from "./copies.ts";
 import type { Use } from "./use.ts";
 
@@ -30,7 +29,7 @@ it("says that what was learnt is not kept when the lock was not to be had", asyn
   let released = 0;
   const left =
     "the copy of 10 is left, and the next btm verify or btm recover destroys it: Cannot lock chain: somebody else has it";
-  const learn = (_: Session): Promise<void> => Promise.resolve();
+  const learn = (): Promise<void> => Promise.resolve();
   expect(
     await closeCopy(
       use,
