@@ -1,4 +1,5 @@
 import { lstatSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
 
 import { AT_FDCWD, close, openDevice, openDirectoryAt, tryLock } from "../sys/libc.ts";
 
@@ -27,4 +28,18 @@ export function claim(path: string): Claim | undefined {
       isHeld = false;
     },
   };
+}
+
+/**
+ * Of a clone that was made a moment ago: udev locks a new device for as long as it looks at it.
+ *
+ * @returns undefined when somebody else has it all that time
+ */
+export async function claimWithin(path: string, limitMs: number): Promise<Claim | undefined> {
+  const start = performance.now();
+  for (;;) {
+    const claimed = claim(path);
+    if (claimed !== undefined || performance.now() - start > limitMs) return claimed;
+    await setTimeout(50);
+  }
 }

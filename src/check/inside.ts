@@ -8,6 +8,7 @@ import { setTimeout } from "node:timers/promises";
 import { keepForPolling, readIfAny } from "../sys/isolation.ts";
 import { escapeText, quote } from "../text.ts";
 import { type Answer, type Job, parseJob, type Report } from "./job.ts";
+import { isBelow } from "./meeting-places.ts";
 import { findProgram } from "./program.ts";
 import { HeadReader } from "./read-head.ts";
 import { furnish } from "./room.ts";
@@ -26,24 +27,28 @@ export async function checkInside(): Promise<void> {
 }
 
 async function reportOf(job: Job): Promise<Report> {
+  const [name = "", ...args] = job.command;
+  const path = job.env.find((line) => line.startsWith("PATH="))?.slice("PATH=".length) ?? "";
   let warnings: string[];
   try {
-    warnings = furnish(job);
+    const file = findProgram(name, path, job.folder);
+    // Services have their sockets below /run, and one of them may be where btm was called.
+    const isMeeting = job.folder === "/run" || isBelow(job.folder, "/run");
+    warnings = furnish(job, [...(file === undefined ? [] : [file]), ...(isMeeting ? [] : [job.folder])]);
   } catch (error) {
     return { answer: { kind: "no-room", why: textOf(error) }, warnings: [] };
   }
-  const [name = "", ...args] = job.command;
   const folder = existsSync(job.folder) ? job.folder : "/";
-  const path = job.env.find((line) => line.startsWith("PATH="))?.slice("PATH=".length) ?? "";
   const file = findProgram(name, path, folder);
   if (file === undefined)
     return { answer: { kind: "not-started", why: `there is no program ${quote(name)}` }, warnings };
+  let started: WatchedProcess;
   try {
-    const started = await WatchedProcess.start({ file, args, env: job.env, folder }, openSync("/dev/null", "r"));
-    return { answer: await answerOf(job, started), warnings };
+    started = await WatchedProcess.start({ file, args, env: job.env, folder }, openSync("/dev/null", "r"));
   } catch (error) {
     return { answer: { kind: "not-started", why: textOf(error) }, warnings };
   }
+  return { answer: await answerOf(job, started), warnings };
 }
 
 async function answerOf(job: Job, started: WatchedProcess): Promise<Answer> {

@@ -23,7 +23,8 @@ const MARGIN_MS = 60_000;
  * Runs a command on a clone, in namespaces of its own: of the network only loopback, of the disk nothing writable but the
  * clone. When it returns nothing of it is left.
  *
- * @throws BtmError ABORTED, PERMISSION_DENIED, BLOCKED when there can be no namespaces, TIMED_OUT when the kernel holds it
+ * @throws BtmError ABORTED, PERMISSION_DENIED, BLOCKED when there can be no namespaces, TIMED_OUT when the kernel holds it,
+ *   BAD_OPTION when the program cannot be started: that says nothing of the clone
  */
 export async function runIsolated(job: Job, signal: AbortSignal | undefined): Promise<Report> {
   const action = `start ${quote(job.command[0] ?? "")} on a copy`;
@@ -65,6 +66,11 @@ export async function runIsolated(job: Job, signal: AbortSignal | undefined): Pr
 function reportIn({ status, stdout, stderr }: Ended, action: string): Report {
   if (status === 0) {
     const report = parseReport(stdout);
+    if (report.answer.kind === "not-started") {
+      throw new BtmError("BAD_OPTION", `Cannot ${action}: ${report.answer.why}`, {
+        hint: "Is it on PATH, or an absolute path, and executable? docs/verify.md says what the command has",
+      });
+    }
     if (report.answer.kind !== "no-room") return report;
     throw new BtmError("BLOCKED", `Cannot ${action}: its surroundings cannot be made: ${report.answer.why}`, {
       hint: "Does btm run in a container that lacks CAP_SYS_ADMIN or CAP_NET_ADMIN?",

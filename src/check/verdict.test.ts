@@ -4,7 +4,7 @@ import type { NodeFacts } from "../node-facts.ts";
 import { MAX_WHY } from "../record.ts";
 import { findingOf } from "./finding.ts";
 import type { Answer } from "./job.ts";
-import { expectedHeights, type Known, verdictOf } from "./verdict.ts";
+import { expectedHeights, type Known, verdictOf, wantedOf } from "./verdict.ts";
 
 const at = new Date("2026-11-26T08:00:00.000Z");
 const node: NodeFacts = { family: "bitcoin", chain: "main", before: "12", hash: "00ab", quiesce: "flush" };
@@ -27,7 +27,8 @@ describe("the height", () => {
     expect(expectedHeights(bare)).toEqual({ low: 10n, high: 10n });
     expect(expectedHeights(told)).toEqual({ low: 12n, high: 12n });
     expect(expectedHeights({ ...told, after: { height: "15" } })).toEqual({ low: 12n, high: 15n });
-    expect(expectedHeights({ ...told, after: { height: "11" } })).toEqual({ low: 11n, high: 12n });
+    // What it lost when it was started again afterwards is no reason to expect less.
+    expect(expectedHeights({ ...told, after: { height: "11" } })).toEqual({ low: 12n, high: 12n });
   });
 
   it.each([
@@ -41,6 +42,19 @@ describe("the height", () => {
   ])("%#: of %o, standing at %s, is %s", (known, height, expected) => {
     expect(outcome(known, stands(height))).toBe(expected);
   });
+
+  it.each(["none", "stop"] as const)(
+    "is not lowered by a node that lost blocks with its restart (quiesce %s)",
+    (quiesce) => {
+      const known: Known = { height: 1000n, node: { ...node, before: "1000", quiesce }, after: { height: "0" } };
+      const why = "the node stands at 0, expected 1000; it came back at 0 right after the snapshot as well";
+      expect(verdictOf(known, stands("0"), true, at)).toMatchObject({ outcome: "differs", why });
+      expect(outcome(known, stands("999"))).toBe("differs");
+      expect(outcome(known, stands("1000"))).toBe("exact");
+      expect(outcome(known, stands("1001"))).toBe("differs");
+      expect(wantedOf(known)).toEqual({ low: "1000", of: "1000" });
+    },
+  );
 
   it("is compared beyond 2^53", () => {
     const known = { ...bare, height: 18_446_744_073_709_551_615n };

@@ -16,8 +16,8 @@ export interface Known {
 export function expectedHeights({ height, node, after }: Known): { readonly low: bigint; readonly high: bigint } {
   if (node === undefined) return { low: height, high: height };
   const [before, later] = [BigInt(node.before), BigInt(after?.height ?? node.before)];
-  // A node that changed to another branch meanwhile may stand lower afterwards.
-  return before <= later ? { low: before, high: later } : { low: later, high: before };
+  // One that stands lower afterwards has lost blocks, as one that was stopped for the snapshot and had not written all.
+  return { low: before, high: before <= later ? later : before };
 }
 
 export function wantedOf(known: Known): NodeJob["wanted"] {
@@ -48,7 +48,9 @@ function differenceIn(known: Known, answer: Answer & { readonly kind: "answered"
   }
   if (height < low || height > high) {
     const range = low === high ? String(low) : `${String(low)} to ${String(high)}`;
-    return `the node stands at ${answer.height}, expected ${range}`;
+    const isKnown = after !== undefined && height < low && BigInt(after.height) < low;
+    const also = isKnown ? `; it came back at ${after.height} right after the snapshot as well` : "";
+    return `the node stands at ${answer.height}, expected ${range}${also}`;
   }
   const hashes: readonly (readonly [at: string, is: string | null, was: string | undefined])[] = [
     [String(known.height), answer.hashOf, node?.hash],

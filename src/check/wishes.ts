@@ -1,5 +1,6 @@
 import { isAbsolute, join } from "node:path";
 
+import { Authorization } from "../chain/credentials.ts";
 import { familyOf } from "../chain/families.ts";
 import { FAMILY_NAMES } from "../chain/family.ts";
 import { parseNodeUrl } from "../chain/node-client.ts";
@@ -66,13 +67,24 @@ export function checkCommand({ command, timeoutMs, writable, folder }: CommandOp
 }
 
 /** @throws BtmError BAD_OPTION */
-export function checkFollow({ url, chain }: FollowOptions): void {
-  parseNodeUrl(url);
+export function checkFollow({ url, chain, cookieFile }: FollowOptions): void {
+  new Authorization(parseNodeUrl(url), cookieFile === undefined ? {} : { cookieFile });
   if (chain === undefined) return;
   const name = FAMILY_NAMES.find((one) => one === chain && one !== "http");
   if (name !== undefined) return void familyOf(name);
   const known = FAMILY_NAMES.filter((one) => one !== "http").join(", ");
   throw new BtmError("BAD_OPTION", `Cannot use the chain ${show(chain)}: expected ${known}`);
+}
+
+/**
+ * @param marked the family that the mark of the snapshot tells
+ * @throws BtmError BAD_OPTION
+ */
+export function checkMarkedFamily({ chain }: FollowOptions, marked: string | undefined): void {
+  if (chain !== undefined || marked !== "http") return;
+  throw new BtmError("BAD_OPTION", "Cannot ask a node of the family http where it stands", {
+    hint: "--chain says of what family it is; without --follow the command itself is the check",
+  });
 }
 
 export function jobOf(options: CommandOptions, where: Surroundings, node: NodeJob | null): Job {

@@ -44,9 +44,11 @@ export function bindMount(source: string, target: string): void {
   check("mount", cMount(source, target, null, MS_BIND | MS_REC, null));
 }
 
-/** Covers a folder by an empty one in memory. */
-export function coverFolder(target: string): void {
-  check("mount", cMount("tmpfs", target, "tmpfs", 0, "size=1m,mode=0755"));
+/** Covers a folder by an empty one in memory, with a mode in octal digits. */
+export function coverFolder(target: string, mode: string): void {
+  const MS_NOSUID = 2;
+  const MS_NODEV = 4;
+  check("mount", cMount("tmpfs", target, "tmpfs", MS_NOSUID | MS_NODEV, `mode=${mode}`));
 }
 
 /**

@@ -8,7 +8,7 @@ import { type Height, parseHeight } from "../height.ts";
 import type { BisectOptions, BisectResult, BisectStep } from "../results.ts";
 import { quote } from "../text.ts";
 import { closeCopy, openCopy } from "./copies.ts";
-import type { Use } from "./use.ts";
+import { isOurs, type Use } from "./use.ts";
 
 /** Finds by copies of the snapshots between two heights the first at which a command fails. */
 export async function bisect(use: Use, options: BisectOptions): Promise<BisectResult> {
@@ -28,23 +28,34 @@ export async function bisect(use: Use, options: BisectOptions): Promise<BisectRe
   if (good >= bad) {
     throw new BtmError("BAD_OPTION", `Cannot look between ${String(good)} and ${String(bad)}: expected good below bad`);
   }
-  const heights = await heightsBetween(use, good, bad, options.signal);
+  const { heights, leftOut } = await heightsBetween(use, good, bad, options.signal);
   const bisection = new Bisection(use, options, heights);
+  if (leftOut > 0) bisection.warn(`${String(leftOut)} between them that btm did not make are left out`);
   if (options.trustEnds !== true) await bisection.checkEnds();
   return bisection.search();
 }
 
-/** Of the snapshots from one height to another, both of which there must be. */
+/**
+ * Of the snapshots from one height to another, both of which there must be. As of a rollback those made by hand count for
+ * nothing, for their names are no heights; unless there are no others, or they are named.
+ */
 async function heightsBetween(
   { run }: Use,
   good: Height,
   bad: Height,
   signal: AbortSignal | undefined,
-): Promise<Height[]> {
+): Promise<{ readonly heights: Height[]; readonly leftOut: number }> {
   return run(signal, async ({ volume }) => {
-    const all = (await volume.snapshots()).map(({ height }) => height);
-    const missing = [good, bad].find((height) => !all.includes(height));
-    if (missing === undefined) return all.filter((height) => height >= good && height <= bad);
+    const all = await volume.snapshots();
+    const missing = [good, bad].find((end) => !all.some(({ height }) => height === end));
+    if (missing === undefined) {
+      const within = all.filter(({ height }) => height >= good && height <= bad);
+      const isAnyOurs = all.some(isOurs);
+      const chosen = within.filter((snapshot) => {
+        return !isAnyOurs || isOurs(snapshot) || snapshot.height === good || snapshot.height === bad;
+      });
+      return { heights: chosen.map(({ height }) => height), leftOut: within.length - chosen.length };
+    }
     const what = `Cannot look between ${String(good)} and ${String(bad)} of ${quote(volume.name)}`;
     throw new BtmError("NO_SUCH_SNAPSHOT", `${what}: there is no snapshot of ${String(missing)}`, {
       hint: "btm list shows those that there are",
@@ -66,6 +77,11 @@ class Bisection {
     this.#options = options;
     this.#heights = heights;
     this.#search = startSearch(heights.length);
+  }
+
+  /** Something that the user should know of the result. */
+  warn(warning: string): void {
+    this.#warnings.add(warning);
   }
 
   /** @throws BtmError BISECT_FAILED when one is not what it was said to be */

@@ -1,13 +1,13 @@
 /** Copies that btm opens for itself, to start something on them. */
 import { setTimeout } from "node:timers/promises";
 
-import { type Claim, claim } from "../check/claim.ts";
+import { type Claim, claim, claimWithin } from "../check/claim.ts";
 import type { OpenClone, Snapshot, Volume } from "../driver/driver.ts";
 import { BtmError, isBtmError } from "../errors.ts";
 import type { Height } from "../height.ts";
 import type { Session } from "../session.ts";
 import { quote } from "../text.ts";
-import { snapshotAt, type Use } from "./use.ts";
+import { isOurs, snapshotAt, type Use } from "./use.ts";
 
 export interface Copy {
   readonly snapshot: Snapshot;
@@ -27,6 +27,7 @@ export interface Copy {
  * were are destroyed first.
  *
  * @param height of the newest snapshot when undefined
+ * @param accept throws when it is not to be opened
  * @throws BtmError NO_SNAPSHOTS, NO_SUCH_SNAPSHOT, NAME_TAKEN
  */
 export function openCopy(
@@ -34,25 +35,32 @@ export function openCopy(
   height: Height | undefined,
   action: string,
   signal: AbortSignal | undefined,
+  accept: (snapshot: Snapshot) => void = () => undefined,
 ): Promise<Copy> {
   return run(signal, async (session) => {
     await session.lock();
     await clearLeftCopies(session);
     const { volume } = session;
     const snapshot = height === undefined ? await newest(volume, action) : await snapshotAt(session, height, action);
+    accept(snapshot);
     const clone = await volume.openClone(snapshot, { isForCheck: true });
     const path = clone.path ?? (await devicePath(volume, clone));
-    const claimed = path === undefined ? undefined : claim(path);
+    const claimed = path === undefined ? undefined : await claimWithin(path, PATIENCE_MS);
     if (path === undefined || claimed === undefined) {
-      await volume.closeClone(clone);
-      throw new BtmError("BLOCKED", `Cannot ${action} ${String(snapshot.height)}: nothing shows its copy`, {
-        hint: "Mount the volume",
-      });
+      await closePatiently(volume, clone);
+      const [why, hint] =
+        path === undefined
+          ? ["nothing shows its copy", "Mount the volume"]
+          : ["something else has its copy locked", "udev looks at new devices; try again"];
+      throw new BtmError("BLOCKED", `Cannot ${action} ${String(snapshot.height)}: ${why}`, { hint });
     }
     const { recovered } = session;
     return { snapshot, clone, path, live: volume.path, name: volume.name, recovered, claim: claimed };
   });
 }
+
+/** Of what came of a check. */
+export const NOT_KEPT = "what came of it is not kept beside the snapshot";
 
 /**
  * Destroys the copy, and before that lets `use` see to what was learnt of its snapshot. Never fails.
@@ -60,24 +68,27 @@ export function openCopy(
  * @returns what the user should know
  */
 export async function closeCopy(
-  { run }: Use,
-  { clone, claim: claimed, snapshot }: Copy,
-  learn: (session: Session) => Promise<void> = () => Promise.resolve(),
+  { run }: Pick<Use, "run">,
+  { clone, claim: claimed, snapshot }: Pick<Copy, "clone" | "claim" | "snapshot">,
+  learn?: (session: Session) => Promise<void>,
 ): Promise<string[]> {
   const warnings: string[] = [];
+  let isLearnt = learn === undefined;
   try {
     // Not by the signal of the call: what was opened is closed, also when that has been stopped.
     await run(undefined, async (session) => {
       await session.lock();
       claimed.release();
-      await learn(session).catch((error: unknown) => {
-        warnings.push(`what came of it is not kept beside the snapshot: ${messageOf(error)}`);
+      isLearnt = true;
+      await learn?.(session).catch((error: unknown) => {
+        warnings.push(`${NOT_KEPT}: ${messageOf(error)}`);
       });
       const there = (await session.volume.clones()).find(({ uuid }) => uuid === clone.uuid);
       if (there !== undefined) await closePatiently(session.volume, there);
     });
   } catch (error) {
     claimed.release();
+    if (!isLearnt) warnings.push(`${NOT_KEPT}: ${messageOf(error)}`);
     const what = `the copy of ${String(snapshot.height)} is left`;
     warnings.push(`${what}, and the next btm verify or btm recover destroys it: ${messageOf(error)}`);
   }
@@ -142,8 +153,10 @@ async function devicePath(volume: Volume, { uuid }: OpenClone): Promise<string |
   }
 }
 
+/** As of a rollback: one made by hand only when there is no other. */
 async function newest(volume: Volume, action: string): Promise<Snapshot> {
-  const snapshot = (await volume.snapshots()).at(-1);
+  const snapshots = await volume.snapshots();
+  const snapshot = snapshots.findLast(isOurs) ?? snapshots.at(-1);
   if (snapshot !== undefined) return snapshot;
   throw new BtmError("NO_SNAPSHOTS", `Cannot ${action} ${quote(volume.name)}: it has no snapshots`, {
     hint: "btm snapshot takes one",

@@ -2,15 +2,16 @@ import { checkCallOptions } from "../call-options.ts";
 import { runIsolated } from "../check/isolated.ts";
 import { lastLines } from "../check/finding.ts";
 import { verdictOf, wantedOf, type Known } from "../check/verdict.ts";
-import { checkCommand, checkFollow, jobOf, nodeJobOf } from "../check/wishes.ts";
+import { checkCommand, checkFollow, checkMarkedFamily, jobOf, nodeJobOf } from "../check/wishes.ts";
 import type { Snapshot } from "../driver/driver.ts";
 import { BtmError } from "../errors.ts";
 import { type HeightInput, parseHeight } from "../height.ts";
 import type { Verified } from "../record.ts";
 import type { VerifyOptions, VerifyResult } from "../results.ts";
 import type { Session } from "../session.ts";
-import { closeCopy, openCopy } from "./copies.ts";
-import type { Use } from "./use.ts";
+import { escapeText } from "../text.ts";
+import { closeCopy, NOT_KEPT, openCopy } from "./copies.ts";
+import { isOurs, type Use } from "./use.ts";
 
 /** Starts a node on a copy of a snapshot, sees where it stands, and keeps that beside the snapshot. */
 export async function verify(use: Use, height: HeightInput | undefined, options: VerifyOptions): Promise<VerifyResult> {
@@ -26,7 +27,9 @@ export async function verify(use: Use, height: HeightInput | undefined, options:
   const asked = height === undefined ? undefined : parseHeight(height);
   checkCommand(options);
   if (follow !== undefined) checkFollow(follow);
-  const copy = await openCopy(use, asked, "verify", signal);
+  const copy = await openCopy(use, asked, "verify", signal, ({ mark }) => {
+    if (follow !== undefined) checkMarkedFamily(follow, mark?.node?.family);
+  });
   const { snapshot, path } = copy;
   const warnings: string[] = [];
   let verified: Verified | undefined;
@@ -41,7 +44,9 @@ export async function verify(use: Use, height: HeightInput | undefined, options:
     verified = verdictOf(known, report.answer, follow !== undefined, new Date());
   } finally {
     const learnt = verified;
-    const learn = learnt === undefined ? undefined : (session: Session) => keep(session, snapshot, learnt);
+    const isKept = learnt !== undefined && isOurs(snapshot);
+    const learn = isKept ? (session: Session) => keep(session, snapshot, learnt) : undefined;
+    if (learnt !== undefined && !isKept) warnings.push(`${NOT_KEPT}: btm did not make ${escapeText(snapshot.name)}`);
     warnings.push(...(await closeCopy(use, copy, learn)));
   }
   return { height: snapshot.height, name: snapshot.name, verified, said, warnings, recovered: copy.recovered };

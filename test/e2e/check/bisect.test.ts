@@ -1,11 +1,12 @@
 import { writeFileSync } from "node:fs";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, expect, it } from "vitest";
+import { beforeAll, expect, it, onTestFinished } from "vitest";
 
 import { Btm } from "../../../src/index.ts";
 import { BtrfsImage } from "../../support/btrfs-image.ts";
 import { btm, type Ran } from "../../support/executable.ts";
+import { run } from "../../support/run.ts";
 
 /** Nothing follows from them: the heights of snapshots have gaps. */
 const HEIGHTS = [3, 10, 11, 40, 50, 75, 80, 1000];
@@ -96,6 +97,22 @@ it.each([
 it("ends when the command does not", async () => {
   const { status, stderr } = await bisect([...ends, "--trust-ends", "--timeout", "0.5"], "sleep 1000");
   expect([status, stderr]).toEqual([10, expect.stringContaining("it did not end within 1 s")]);
+});
+
+it("leaves out what btm did not make, unless it is an end", async () => {
+  const byHand = [20, 900];
+  for (const height of byHand)
+    await run("btrfs", ["subvolume", "snapshot", "-r", volume, `${volume}@${String(height)}`]);
+  onTestFinished(async () => {
+    for (const height of byHand) await run("btrfs", ["subvolume", "delete", `${volume}@${String(height)}`]);
+  });
+  const { stdout, stderr } = await bisect([...ends, "--json"], 'test "$height" -lt 50');
+  expect(stderr).toBe("");
+  expect(JSON.parse(stdout)).toMatchObject({
+    result: { firstBad: "50", lastGood: "40", warnings: ["2 between them that btm did not make are left out"] },
+  });
+  const named = await bisect(["--good", "20", "--bad", "900", "--trust-ends", "--json"], "true");
+  expect(JSON.parse(named.stdout)).toMatchObject({ result: { firstBad: "900", lastGood: "80", warnings: [] } });
 });
 
 it("refuses ends between which there is nothing to find", async () => {

@@ -2,10 +2,10 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { createServer } from "node:http";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
@@ -13,6 +13,7 @@ import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { Btm } from "../../../src/index.ts";
 import { BtrfsImage } from "../../support/btrfs-image.ts";
 import { btm, EXECUTABLE } from "../../support/executable.ts";
+import { run } from "../../support/run.ts";
 import { factsAt, smallNode, snapshotAt, URL_INSIDE, verify } from "../../support/verified-volume.ts";
 
 let image: BtrfsImage;
@@ -150,14 +151,72 @@ describe("a snapshot that is no good is not called good", () => {
     expect(document.result?.verified.outcome).toBe("failed");
     expect(document.result?.verified.why).toMatch(/^it did not answer within 1 s/);
   });
+});
 
-  it("when there is no such program", async () => {
+describe("a mistake of who calls is nothing that is known of the snapshot", () => {
+  it("as a program that cannot be started", async () => {
     const volume = await volumeAt10();
-    const { document } = await verify(volume, follow, ["no-such-node"]);
-    expect(document.result?.verified).toMatchObject({
-      outcome: "failed",
-      why: 'it could not be started: there is no program "no-such-node"',
+    await verify(volume, follow, smallNode());
+    const folder = await mkdtemp("/var/lib/btm-test-");
+    onTestFinished(() => {
+      rmSync(folder, { recursive: true });
     });
+    const [plain, orphan] = [join(folder, "plain"), join(folder, "orphan")];
+    writeFileSync(plain, "#!/bin/sh\n", { mode: 0o644 });
+    writeFileSync(orphan, "#!/no/such/shell\n", { mode: 0o755 });
+    for (const program of ["no-such-node", plain, orphan]) {
+      const { status, document } = await verify(volume, follow, [program]);
+      expect([status, document.error?.code], program).toEqual([2, "BAD_OPTION"]);
+      expect(document.error?.message).toContain(`Cannot start "${program}" on a copy: `);
+    }
+    expect((await new Btm({ volume }).list())[0]?.record?.verified?.outcome).toBe("exact");
+    expect(readdirSync(`${volume}.btm`)).toEqual([]);
+  });
+
+  it("as a family that tells no height, and two credentials", async () => {
+    const volume = await volumeAt10(factsAt(10, { family: "http" }));
+    for (const options of [
+      follow,
+      [...follow, "--chain", "http"],
+      ["--follow", "http://user:secret@127.0.0.1:18545", "--chain", "evm", "--cookie", ".cookie"],
+    ]) {
+      const { status, document } = await verify(volume, options, smallNode());
+      expect([status, document.error?.code], options.join(" ")).toEqual([2, "BAD_OPTION"]);
+    }
+    // Not even a folder for copies has been made.
+    expect([existsSync(`${volume}.btm/open-10`), (await new Btm({ volume }).list())[0]?.record]).toEqual([
+      false,
+      undefined,
+    ]);
+    expect((await verify(volume, [...follow, "--chain", "evm"], smallNode())).status).toBe(0);
+  });
+});
+
+describe("a snapshot that btm did not make", () => {
+  async function withHandMade(volume: string): Promise<void> {
+    await run("btrfs", ["subvolume", "snapshot", "-r", volume, `${volume}@20240501`]);
+  }
+
+  it("is not the newest, whatever its name says", async () => {
+    const volume = await volumeAt10();
+    await withHandMade(volume);
+    const { document } = await verify(volume, follow, smallNode());
+    expect(document.result).toMatchObject({ height: "10", verified: { outcome: "exact" }, warnings: [] });
+  });
+
+  it("is looked at when it is named, and nothing is written into it", async () => {
+    const volume = await volumeAt10();
+    await withHandMade(volume);
+    const { status, document } = await verify(volume, [...follow, "-s", "20240501"], smallNode());
+    expect([status, document.result?.verified.outcome]).toEqual([10, "differs"]);
+    expect(document.result?.warnings).toEqual([
+      `what came of it is not kept beside the snapshot: btm did not make ${basename(volume)}@20240501`,
+    ]);
+    const snapshots = await new Btm({ volume }).list();
+    expect(snapshots.map(({ height, record }) => [height, record])).toEqual([
+      [10n, undefined],
+      [20_240_501n, undefined],
+    ]);
   });
 });
 
@@ -218,6 +277,83 @@ describe("inside", () => {
     const writes = ["sh", "-c", 'touch "$1/logs/one" && ! touch "$1/wallet"', "sh", outside];
     expect((await verify(volume, ["--writable", logs], writes)).document).toMatchObject({ ok: true });
     expect([readdirSync(outside), readdirSync(logs)]).toEqual([["logs"], ["one"]]);
+  });
+
+  it("where programs of one machine meet is empty, and its own", async () => {
+    const volume = await volumeAt10();
+    const name = tokenOf();
+    const places = ["/run", "/tmp", "/var/tmp", "/dev/shm"];
+    const files = places.map((place) => join(place, name));
+    onTestFinished(() => {
+      for (const file of files) rmSync(file, { force: true });
+    });
+    for (const file of files) writeFileSync(file, "of the live node");
+    const script = `for place in /run /tmp /var/tmp /dev/shm; do
+      test ! -e "$place/$1" && touch "$place/$1" && rm "$place/$1" && touch "$place/$1-own" || exit 1; done
+      test "$(stat -c %a /tmp /var/tmp /dev/shm | sort -u)" = 1777 && test ! -e /proc/1/cwd/${name}`;
+    const { document } = await verify(volume, [], ["sh", "-c", script, "sh", name]);
+    expect(document.result?.verified).toMatchObject({ outcome: "passed", why: null });
+    expect(files.map((file) => [readFileSync(file, "utf8"), existsSync(`${file}-own`)])).toEqual(
+      files.map(() => ["of the live node", false]),
+    );
+  });
+
+  it("a socket below /run is not reached; a place there that is told to be writable is", async () => {
+    const volume = await volumeAt10();
+    const folder = await mkdtemp("/run/btm-test-");
+    onTestFinished(() => {
+      rmSync(folder, { recursive: true });
+    });
+    const server = createServer().listen(join(folder, "socket"));
+    await once(server, "listening");
+    onTestFinished(() => void server.close());
+    const script = `require("node:net").connect(process.argv[1])
+      .on("connect", () => process.exit(0)).on("error", ({ code }) => { console.log(code); process.exit(1); });`;
+    const connect = [process.execPath, "-e", script, join(folder, "socket")];
+    expect((await verify(volume, [], connect)).document.result?.verified.why).toContain("ENOENT");
+    expect((await verify(volume, ["--writable", folder], connect)).document).toMatchObject({ ok: true });
+  });
+
+  it("what is told to be writable may be in a temporary directory, or be that", async () => {
+    const volume = await volumeAt10();
+    const [folder, other] = [await mkdtemp("/tmp/btm-test-"), await mkdtemp("/tmp/btm-test-")];
+    onTestFinished(() => {
+      for (const place of [folder, other]) rmSync(place, { recursive: true });
+    });
+    const one = ["sh", "-c", 'touch "$1/one" && test ! -e "$2"', "sh", folder, other];
+    expect((await verify(volume, ["--writable", folder], one)).document).toMatchObject({ ok: true });
+    const both = ["sh", "-c", 'touch "$1/two" "$2/two"', "sh", folder, other];
+    expect((await verify(volume, ["--writable", "/tmp"], both)).document).toMatchObject({ ok: true });
+    expect([readdirSync(folder).sort(), readdirSync(other)]).toEqual([["one", "two"], ["two"]]);
+  });
+
+  it("the command itself may lie in a temporary directory, and start there", async () => {
+    const volume = await volumeAt10();
+    const folder = await mkdtemp("/tmp/btm-test-");
+    onTestFinished(() => {
+      rmSync(folder, { recursive: true });
+    });
+    const program = join(folder, "check");
+    writeFileSync(program, '#!/bin/sh\ntest "$PWD" = "$1" && ! touch "$1/own"\n', { mode: 0o755 });
+    const { verified } = await new Btm({ volume }).verify(10, { command: ["./check", folder], folder });
+    expect(verified, verified.why).toMatchObject({ outcome: "passed" });
+    expect(readdirSync(folder)).toEqual(["check"]);
+  });
+
+  it("what is to be writable may be told by a link, and with a slash at its end", async () => {
+    const volume = await volumeAt10();
+    const outside = await mkdtemp("/var/lib/btm-test-");
+    onTestFinished(() => {
+      rmSync(outside, { recursive: true });
+    });
+    mkdirSync(join(outside, "logs"));
+    symlinkSync("logs", join(outside, "link"));
+    for (const [i, place] of ["logs/", "link", "./logs/../link/"].entries()) {
+      const touch = ["touch", join(outside, "link", String(i))];
+      const { document } = await verify(volume, ["--writable", `${outside}/${place}`], touch);
+      expect(document, place).toMatchObject({ ok: true, result: { warnings: [] } });
+    }
+    expect(readdirSync(join(outside, "logs"))).toEqual(["0", "1", "2"]);
   });
 
   it("only the processes of the check are seen, and none of them is left", async () => {
@@ -302,7 +438,7 @@ it("refuses what it cannot start a node with", async () => {
   ]) {
     const { status, stdout, stderr } = await btm(args);
     expect(stdout).toBe("");
-    refusals.push(`${stderr.replaceAll(image.top, "$TOP")}exit ${String(status)}`);
+    refusals.push(`${stderr.replaceAll(volume, "$VOLUME").replaceAll(image.top, "$TOP")}exit ${String(status)}`);
   }
   expect(refusals).toMatchSnapshot();
 });
