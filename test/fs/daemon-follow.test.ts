@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, beforeEach, expect, it, onTestFinished } from "vitest";
 
@@ -192,3 +192,29 @@ it("raises the alarm when no node starts from the newest snapshot", async () => 
   await expect.poll(() => status(running)).toMatchObject({ verified: { height: "7", outcome: "failed" } });
   expect(running.log.join("")).toContain("ALARM: the snapshot at 7: ");
 });
+
+it("ends while a verification runs, which ends with it", async () => {
+  await new Btm({ volume }).snapshot(1);
+  const marker = `33.${String(process.pid)}`;
+  const isThere = (): boolean => commandLines().some((line) => line.includes(marker));
+  const running = await serve('verify = "weekly"', `verify_command = ["/bin/sh", "-c", "sleep ${marker}; true"]`);
+  await expect.poll(isThere, { timeout: 30_000 }).toBe(true);
+  expect(await status(running)).toMatchObject({ verified: { running: true } });
+  const start = performance.now();
+  await running.daemon.stop();
+  expect(performance.now() - start).toBeLessThan(15_000);
+  await expect.poll(isThere).toBe(false);
+  expect(running.log.join("\n")).not.toContain("ALARM");
+  // It has taken its copy back.
+  expect(await new Btm({ volume }).clones()).toEqual([]);
+});
+
+function commandLines(): string[] {
+  return readdirSync("/proc").flatMap((pid) => {
+    try {
+      return [readFileSync(`/proc/${pid}/cmdline`, "utf8")];
+    } catch {
+      return [];
+    }
+  });
+}
