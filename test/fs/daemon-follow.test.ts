@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, beforeEach, expect, it, onTestFinished } from "vitest";
 
@@ -10,6 +10,7 @@ import { BtrfsImage } from "../support/btrfs-image.ts";
 import { KeepAliveClient } from "../support/keep-alive-client.ts";
 import { type ChainState, chainState, hashOf, SCRIPTS } from "../support/scripted-chains.ts";
 import { ScriptedNode } from "../support/scripted-node.ts";
+import { factsAt, smallNode, snapshotAt, URL_INSIDE } from "../support/verified-volume.ts";
 
 let image: BtrfsImage;
 let volumes = 0;
@@ -191,6 +192,21 @@ it("raises the alarm when no node starts from the newest snapshot", async () => 
   const running = await serve('verify = "daily"', 'verify_command = ["/usr/bin/test", "-s", "{path}/genesis"]');
   await expect.poll(() => status(running)).toMatchObject({ verified: { height: "7", outcome: "failed" } });
   expect(running.log.join("")).toContain("ALARM: the snapshot at 7: ");
+});
+
+it("reads a cookie in the copy, relative or as the live node has it, and through no link", async () => {
+  const btm = new Btm({ volume });
+  writeFileSync(join(volume, ".cookie"), "name:pass");
+  symlinkSync("/etc/passwd", join(volume, "link"));
+  await snapshotAt(volume, volume, 10, factsAt(10));
+  const outcomeWith = async (cookieFile: string, timeoutMs = 20_000): Promise<{ outcome: string; why?: string }> => {
+    const follow = { url: URL_INSIDE, cookieFile };
+    return (await btm.verify(10, { command: smallNode(), follow, timeoutMs })).verified;
+  };
+  expect((await outcomeWith(".cookie")).outcome).toBe("exact");
+  expect((await outcomeWith(join(volume, ".cookie"))).outcome).toBe("exact");
+  const { outcome, why } = await outcomeWith("link", 3000);
+  expect([outcome, why]).toEqual(["failed", expect.stringContaining('"link" is a link, in a folder that others')]);
 });
 
 it("ends while a verification runs, which ends with it", async () => {
