@@ -1,6 +1,5 @@
-import { open } from "node:fs/promises";
-
 import { BtmError } from "../errors.ts";
+import { readSafely } from "../sys/safe-file.ts";
 import { escapeText, quote } from "../text.ts";
 
 export interface Credentials {
@@ -66,17 +65,9 @@ function decoded(text: string): string {
 
 async function readCookie(file: string): Promise<string> {
   try {
-    const handle = await open(file, NON_BLOCKING);
-    try {
-      const stat = await handle.stat();
-      if (!stat.isFile()) throw new Error("it is no regular file");
-      if (stat.size > MAX_COOKIE_BYTES) throw new Error(`it has more than ${String(MAX_COOKIE_BYTES)} bytes`);
-      const cookie = (await handle.readFile("utf8")).trim();
-      if (!cookie.includes(":")) throw new Error("it does not hold user:password");
-      return cookie;
-    } finally {
-      await handle.close();
-    }
+    const cookie = (await readSafely(file, MAX_COOKIE_BYTES)).trim();
+    if (!COOKIE.test(cookie)) throw new Error("it does not hold user:password, on one line");
+    return cookie;
   } catch (error) {
     throw cookieFailure(file, error);
   }
@@ -93,6 +84,6 @@ function cookieFailure(file: string, error: unknown): BtmError {
   return new BtmError("PERMISSION_DENIED", `Cannot ask the node: ${name} cannot be read: ${why}`, { cause: error });
 }
 
-/** O_RDONLY | O_NONBLOCK (asm-generic/fcntl.h): opening a FIFO must not wait for somebody who writes. */
-const NON_BLOCKING = 0o4000;
+/** Whatever else lies there is not sent to whoever answers as the node. */
+const COOKIE = /^[^:\p{Cc}]+:[^\p{Cc}]+$/u;
 const MAX_COOKIE_BYTES = 4096;

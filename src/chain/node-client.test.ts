@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -166,6 +166,12 @@ describe("credentials", () => {
     expect(await denied(await cookieFile("no colon"))).toContain("does not hold user:password");
     expect(await denied(await cookieFile("x:".repeat(3000)))).toContain("more than 4096 bytes");
     expect(await denied(tmpdir())).toContain("no regular file");
+    for (const content of ["root:hash\ndaemon:hash\n", ":secret", "name:", "name:a\0b"]) {
+      expect(await denied(await cookieFile(content))).toContain("does not hold user:password, on one line");
+    }
+    const linked = `${await cookieFile("name:pass")}-link`;
+    await symlink("/etc/shadow", linked);
+    expect(await denied(linked)).toContain('".cookie-link" is a link, in a folder that others than root may change');
   });
 
   it("that are wrong are said to be", async () => {

@@ -84,7 +84,7 @@ function readVolume(table: ConfigTable, problems: Problems): VolumeConfig | unde
     minKeep: table.number("min_keep", 1, 65_536) ?? DEFAULTS.minKeep,
     hooks: readHooks(table, problems),
     ...node,
-    verify: readVerify(table, problems, node.follow?.url),
+    verify: readVerify(table, problems, node.follow),
   };
   table.refuseOthers(`[${path.map(escapeText).join(".")}]`);
   return cfg === undefined ? undefined : { ...volume, cfg };

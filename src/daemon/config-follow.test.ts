@@ -121,9 +121,30 @@ it("reads how the newest snapshot is verified", () => {
   expect(verifyOf(NODE + own)).toMatchObject({ follow: "http://127.0.0.1:1", timeoutSeconds: 60 });
 });
 
+it("verifies no node that is asked by a password, which others could read and which is not handed on", () => {
+  const verify = 'verify = "weekly"\nverify_command = ["/usr/bin/node"]\n';
+  const refused = (where: string): string[] => [
+    `${where} Cannot verify a node that is asked by user and password: everybody could read them on a command line; use cookie`,
+  ];
+  const inUrl = 'follow = "http://user:hidden@127.0.0.1:1"\n';
+  expect(problemsOf(inUrl + verify)).toEqual(refused("4"));
+  expect(problemsOf('follow = "http://:hidden@127.0.0.1:1"\n' + verify)).toEqual(refused("4"));
+  expect(problemsOf(`${NODE}user = "a"\n${verify}`)).toEqual(refused("5"));
+  expect(problemsOf(`${NODE}password = "hidden"\n${verify}`)).toEqual(refused("5"));
+  const other = 'verify_follow = "http://127.0.0.1:1"\n';
+  expect(problemsOf(inUrl + verify + other)).toEqual(refused("4"));
+  expect(problemsOf(`${verify}verify_follow = "http://user:hidden@127.0.0.1:1"\n`)).toEqual(refused("5"));
+  expect(problemsOf(`${NODE}cookie = ".cookie"\n${verify}${other}`)).toEqual([]);
+  expect(problemsOf(inUrl)).toEqual([]);
+});
+
 it.each([
   ['verify = "yearly"', '3 Cannot use verify "yearly": expected daily, weekly, monthly'],
   ['verify_command = ["/bin/true"]', "3 Cannot use verify_command: verify says when, and is not given"],
+  [
+    `${NODE}chain = "http"\nheight_path = "height"\nverify = "daily"\nverify_command = ["/usr/bin/true", "{path}"]`,
+    /Cannot verify a node of the family http/,
+  ],
   ['verify = "daily"', /^3 Cannot verify: verify_command must be an array/],
   ['verify = "daily"\nverify_command = ["true"]', /^4 Cannot verify: verify_command must be an array/],
 ])("refuses %j", (keys, problem) => {

@@ -153,7 +153,7 @@ export class ServedVolume {
   /** Asks no more of its node. */
   async leave(): Promise<void> {
     this.#isLeaving = true;
-    await this.node?.stop();
+    await Promise.all([this.node?.stop(), this.verification?.stop()]);
     await Promise.all(this.#learning);
   }
 

@@ -1,6 +1,7 @@
-import { runOwn } from "../check/in-own-unit.ts";
+import { ownCommand } from "../check/self.ts";
 import type { Snapshot } from "../driver/driver.ts";
-import { BtmError } from "../errors.ts";
+import { BtmError, isBtmError } from "../errors.ts";
+import { runInUnit } from "../quiesce/in-unit.ts";
 import { escapeText } from "../text.ts";
 import type { VolumeConfig } from "./config.ts";
 import { errorText, type Log } from "./log.ts";
@@ -11,20 +12,25 @@ export class Verification {
   readonly #volume: VolumeConfig;
   readonly #config: VerifyConfig;
   readonly #log: Log;
+  readonly #run: typeof runInUnit;
+  readonly #stopped = new AbortController();
   #lookedAt = -Infinity;
   #triedAt: number | undefined;
   #running: Promise<void> | undefined;
+  /** Whether one that we did not start, or did before we were started again, was under way at the last look. */
+  #isElsewhere = false;
   /** As last seen. */
   last: Proof | undefined;
 
-  constructor(volume: VolumeConfig, config: VerifyConfig, log: Log) {
+  constructor(volume: VolumeConfig, config: VerifyConfig, log: Log, run = runInUnit) {
     this.#volume = volume;
     this.#config = config;
     this.#log = log;
+    this.#run = run;
   }
 
   get isRunning(): boolean {
-    return this.#running !== undefined;
+    return this.#running !== undefined || this.#isElsewhere;
   }
 
   /** To be called every few seconds; lists at most once a minute. */
@@ -34,37 +40,60 @@ export class Verification {
     const snapshots = await list();
     this.last = lastProof(snapshots);
     const due = dueForProof(snapshots, this.#config.every, { now: Date.now(), triedAt: this.#triedAt });
-    if (due === undefined) return;
-    this.#triedAt = Date.now();
+    if (due === undefined) this.#isElsewhere = false;
+    if (due === undefined || this.#stopped.signal.aborted) return;
     this.#running = this.#verify(due).finally(() => {
       this.#running = undefined;
-      // What came of it is looked for with the next tick.
-      this.#lookedAt = -Infinity;
     });
   }
 
-  /** One under way goes on by itself under systemd, and ends with us elsewhere: a daemon that stops does not wait for it. */
+  /** One under way goes on by itself under systemd, and is ended elsewhere. */
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await this.#running;
+  }
+
   async #verify({ height }: Snapshot): Promise<void> {
-    const { name, cfg } = this.#volume;
+    const { name } = this.#volume;
+    const [unit, timeoutMs] = [`btm-verify-${name}.service`, this.#config.timeoutSeconds * 1000 + MARGIN_MS];
+    const { signal } = this.#stopped;
+    const snapshot = `the snapshot at ${String(height)}`;
+    if (!this.#isElsewhere) this.#log.info(`${name}: verifying ${snapshot}`);
+    try {
+      const { file, args } = ownCommand();
+      const ended = await this.#run({ unit, file, args: [...args, ...this.#words(height)], timeoutMs, signal });
+      if (ended === "runs-already") {
+        if (!this.#isElsewhere) this.#log.info(`${name}: ${unit} is under way already, and is waited for`);
+        this.#isElsewhere = true;
+        return;
+      }
+      const { status, stderr } = ended;
+      const last = stderr.trim().split("\n").at(-1) ?? "";
+      if (status === 0) this.#log.info(`${name}: ${snapshot} is good to start from`);
+      else this.#log.error(`${name}: ALARM: ${snapshot}: ${escapeText(last.slice(0, 1000))}`);
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      if (isBtmError(error) && error.code === "ABORTED")
+        this.#log.info(`${name}: the verification of ${snapshot} is not waited for`);
+      else this.#log.error(`${name}: cannot verify ${snapshot}: ${errorText(error)}`);
+    }
+    this.#isElsewhere = false;
+    this.#triedAt = Date.now();
+    // What came of it is looked for with the next tick.
+    this.#lookedAt = -Infinity;
+  }
+
+  #words(height: Snapshot["height"]): string[] {
+    const { cfg, follow: node } = this.#volume;
     const { command, follow, timeoutSeconds } = this.#config;
-    const { chain, cookie } = { chain: this.#volume.follow?.family, cookie: this.#volume.follow?.cookie };
-    const words = [
+    const { family, cookie } = node ?? {};
+    return [
       ...["verify", "-p", cfg.volume, "-s", String(height), "--timeout", `${String(timeoutSeconds)}s`],
       ...(follow === undefined ? [] : ["--follow", follow]),
-      ...(follow === undefined || chain === undefined ? [] : ["--chain", chain]),
+      ...(follow === undefined || family === undefined ? [] : ["--chain", family]),
       ...(follow === undefined || cookie === undefined ? [] : ["--cookie", cookie]),
       ...["--", ...command],
     ];
-    this.#log.info(`${name}: verifying the snapshot at ${String(height)}`);
-    try {
-      const { status, stderr } = await runOwn(`btm-verify-${name}.service`, words, timeoutSeconds * 1000 + MARGIN_MS);
-      const last = stderr.trim().split("\n").at(-1) ?? "";
-      if (status === 0) this.#log.info(`${name}: the snapshot at ${String(height)} is good to start from`);
-      else this.#log.error(`${name}: ALARM: the snapshot at ${String(height)}: ${escapeText(last.slice(0, 1000))}`);
-    } catch (error) {
-      if (!(error instanceof Error)) throw error;
-      this.#log.error(`${name}: cannot verify the snapshot at ${String(height)}: ${errorText(error)}`);
-    }
   }
 }
 

@@ -1,4 +1,6 @@
-import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, it } from "vitest";
 
 import { CommandTimeout, runCommand } from "./spawn.ts";
@@ -48,6 +50,40 @@ it("ends one that takes too long, with all that it has started, even when it doe
   expect(failure).toBeInstanceOf(CommandTimeout);
   expect(failure).toMatchObject({ message: "no answer within 0.2 s", stuckPid: undefined });
   expect(commandLines().filter((line) => line.includes(marker))).toEqual([]);
+});
+
+it("ends one before its time, and waits no longer", async () => {
+  const marker = `32.${String(process.pid)}`;
+  const aborter = new AbortController();
+  const start = performance.now();
+  const running = runCommand(...shell('sleep "$1" & wait', marker), {
+    timeoutMs: 60_000,
+    endsGroup: true,
+    signal: aborter.signal,
+  });
+  setTimeout(() => {
+    aborter.abort();
+  }, 100);
+  await expect(running).rejects.toMatchObject({ code: "ABORTED" });
+  expect(performance.now() - start).toBeLessThan(timeoutMs);
+  await expect.poll(() => commandLines().filter((line) => line.includes(marker))).toEqual([]);
+  await expect(runCommand("/bin/true", [], { timeoutMs, signal: aborter.signal })).rejects.toMatchObject({
+    code: "ABORTED",
+  });
+});
+
+it("does not ask one to end that must not know", async () => {
+  const script = 'trap "echo asked >&3; exit" TERM; while :; do sleep 0.01; done';
+  const folder = mkdtempSync(join(tmpdir(), "btm-spawn-"));
+  const fd = openSync(join(folder, "asked"), "w+");
+  try {
+    const running = runCommand(...shell(script), { timeoutMs: 300, graceMs: 0, endsGroup: true, holds: [fd] });
+    await expect(running).rejects.toBeInstanceOf(CommandTimeout);
+    expect(readFileSync(join(folder, "asked"), "utf8")).toBe("");
+  } finally {
+    closeSync(fd);
+    rmSync(folder, { recursive: true });
+  }
 });
 
 it("says what does not start", async () => {

@@ -1,12 +1,17 @@
 import { fstatSync, readSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 
+import { throwIfAborted } from "../errors.ts";
 import { close } from "./libc.ts";
 import { makeMemoryFile, reap, startProcess } from "./libc-spawn.ts";
 
 export interface CommandOptions {
   /** When it is ended if it has not ended by itself: SIGTERM, and SIGKILL two seconds later. */
   readonly timeoutMs: number;
+  /** Between SIGTERM and SIGKILL, instead of two seconds; 0 for no SIGTERM. */
+  readonly graceMs?: number;
+  /** Ends it before its time. */
+  readonly signal?: AbortSignal;
   /** What it reads from stdin; nothing unless given. */
   readonly input?: string;
   /** "NAME=value", all that it has; {@link ENVIRONMENT} unless given. */
@@ -48,11 +53,12 @@ export class CommandTimeout extends Error {
  * on a pool that is suspended, outlives SIGKILL.
  *
  * @param file absolute
- * @throws CommandTimeout; SystemCallError when it does not start
+ * @throws CommandTimeout; SystemCallError when it does not start; BtmError ABORTED by the signal
  */
 export async function runCommand(file: string, args: readonly string[], options: CommandOptions): Promise<Ended> {
   const { timeoutMs, input = "", holds = [], isUnstoppable = false, env = ENVIRONMENT, endsGroup = false } = options;
-  const { endsWithUs: isOnThisThread = false } = options;
+  const { endsWithUs: isOnThisThread = false, signal, graceMs = GRACE_MS } = options;
+  throwIfAborted(signal);
   const program = isOnThisThread
     ? { file: SETPRIV, args: ["--pdeathsig", "KILL", "--", file, ...args] }
     : { file, args };
@@ -60,12 +66,17 @@ export async function runCommand(file: string, args: readonly string[], options:
   try {
     const descriptors = [stdin, stdout, stderr, ...holds];
     const pid = await startProcess({ ...program, env, folder: "/", descriptors, isUnstoppable, isOnThisThread });
-    const ended = await endOf(pid, timeoutMs, () => fstatSync(stdout).size + fstatSync(stderr).size > MAX_OUTPUT);
+    const ended = await endOf(pid, timeoutMs, (elapsed) => {
+      if (signal?.aborted === true) return true;
+      return elapsed > 1000 && fstatSync(stdout).size + fstatSync(stderr).size > MAX_OUTPUT;
+    });
     if (ended !== undefined) return { status: ended.status, stdout: textOf(stdout), stderr: textOf(stderr) };
     const isTooMuch = fstatSync(stdout).size + fstatSync(stderr).size > MAX_OUTPUT;
-    const isGone = !isUnstoppable && ((await end(pid, "SIGTERM")) || (await end(pid, "SIGKILL")));
+    const isAskedTo = !isUnstoppable && graceMs > 0 && (await end(pid, "SIGTERM", graceMs));
+    const isGone = isAskedTo || (!isUnstoppable && (await end(pid, "SIGKILL", GRACE_MS)));
     if (!isGone) reapLater(pid);
     if (endsGroup) signalGroup(pid, "SIGKILL");
+    throwIfAborted(signal);
     if (isTooMuch) throw new Error(`it printed more than ${String(MAX_OUTPUT)} bytes`);
     throw new CommandTimeout(`no answer within ${String(timeoutMs / 1000)} s`, isGone ? undefined : pid);
   } finally {
@@ -82,22 +93,26 @@ const GRACE_MS = 2000;
 const MAX_OUTPUT = 256 * 1024 * 1024;
 
 /** Waits for a process: how it ended, undefined when it takes longer or must be ended. */
-async function endOf(pid: number, limitMs: number, mustEnd: () => boolean): Promise<ReturnType<typeof reap>> {
+async function endOf(
+  pid: number,
+  limitMs: number,
+  mustEnd: (elapsed: number) => boolean,
+): Promise<ReturnType<typeof reap>> {
   const start = performance.now();
   for (;;) {
     const ended = reap(pid);
     if (ended !== undefined) return ended;
     const elapsed = performance.now() - start;
-    if (elapsed >= limitMs || (elapsed > 1000 && mustEnd())) return undefined;
+    if (elapsed >= limitMs || mustEnd(elapsed)) return undefined;
     // An eighth of the time that has passed is lost at the most, and each look takes time from the command as well.
     await setTimeout(Math.min(Math.max(2, elapsed / 8), 50, limitMs - elapsed));
   }
 }
 
 /** Whether a signal to it and all that it has started ends it. */
-async function end(pid: number, signal: NodeJS.Signals): Promise<boolean> {
+async function end(pid: number, signal: NodeJS.Signals, limitMs: number): Promise<boolean> {
   signalGroup(pid, signal);
-  return (await endOf(pid, GRACE_MS, () => false)) !== undefined;
+  return (await endOf(pid, limitMs, () => false)) !== undefined;
 }
 
 function signalGroup(pid: number, signal: NodeJS.Signals): void {

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, beforeEach, expect, it, onTestFinished } from "vitest";
 
@@ -10,6 +10,7 @@ import { BtrfsImage } from "../support/btrfs-image.ts";
 import { KeepAliveClient } from "../support/keep-alive-client.ts";
 import { type ChainState, chainState, hashOf, SCRIPTS } from "../support/scripted-chains.ts";
 import { ScriptedNode } from "../support/scripted-node.ts";
+import { factsAt, smallNode, snapshotAt, URL_INSIDE } from "../support/verified-volume.ts";
 
 let image: BtrfsImage;
 let volumes = 0;
@@ -192,3 +193,44 @@ it("raises the alarm when no node starts from the newest snapshot", async () => 
   await expect.poll(() => status(running)).toMatchObject({ verified: { height: "7", outcome: "failed" } });
   expect(running.log.join("")).toContain("ALARM: the snapshot at 7: ");
 });
+
+it("reads a cookie in the copy, relative or as the live node has it, and through no link", async () => {
+  const btm = new Btm({ volume });
+  writeFileSync(join(volume, ".cookie"), "name:pass");
+  symlinkSync("/etc/passwd", join(volume, "link"));
+  await snapshotAt(volume, volume, 10, factsAt(10));
+  const outcomeWith = async (cookieFile: string, timeoutMs = 20_000): Promise<{ outcome: string; why?: string }> => {
+    const follow = { url: URL_INSIDE, cookieFile };
+    return (await btm.verify(10, { command: smallNode(), follow, timeoutMs })).verified;
+  };
+  expect((await outcomeWith(".cookie")).outcome).toBe("exact");
+  expect((await outcomeWith(join(volume, ".cookie"))).outcome).toBe("exact");
+  const { outcome, why } = await outcomeWith("link", 3000);
+  expect([outcome, why]).toEqual(["failed", expect.stringContaining('"link" is a link, in a folder that others')]);
+});
+
+it("ends while a verification runs, which ends with it", async () => {
+  await new Btm({ volume }).snapshot(1);
+  const marker = `33.${String(process.pid)}`;
+  const isThere = (): boolean => commandLines().some((line) => line.includes(marker));
+  const running = await serve('verify = "weekly"', `verify_command = ["/bin/sh", "-c", "sleep ${marker}; true"]`);
+  await expect.poll(isThere, { timeout: 30_000 }).toBe(true);
+  expect(await status(running)).toMatchObject({ verified: { running: true } });
+  const start = performance.now();
+  await running.daemon.stop();
+  expect(performance.now() - start).toBeLessThan(15_000);
+  await expect.poll(isThere).toBe(false);
+  expect(running.log.join("\n")).not.toContain("ALARM");
+  // It has taken its copy back.
+  expect(await new Btm({ volume }).clones()).toEqual([]);
+});
+
+function commandLines(): string[] {
+  return readdirSync("/proc").flatMap((pid) => {
+    try {
+      return [readFileSync(`/proc/${pid}/cmdline`, "utf8")];
+    } catch {
+      return [];
+    }
+  });
+}
