@@ -1,6 +1,8 @@
 import type { Btm } from "../btm.ts";
+import type { Snapshot } from "../driver/driver.ts";
 import { BtmError } from "../errors.ts";
 import { count, quote } from "../text.ts";
+import { isOurs } from "../use/use.ts";
 import type { VolumeConfig } from "./config.ts";
 import { isPressing, lookAgainMs, STEP_MS, stepAtFloor, stepMs } from "./floor.ts";
 import type { FreeSpace } from "./free-space.ts";
@@ -83,19 +85,19 @@ export class Governor {
       // While there is enough the disk is not touched.
       const isShort = this.free < this.wanted;
       if (!isShort) this.#isExhausted = false;
-      const ours = isShort ? (await btm.list()).filter(({ mark }) => mark !== undefined).length : 0;
+      const ours = isShort ? await this.#ours() : [];
       const points = isShort ? await btm.undoPoints() : [];
       const next = stepAtFloor({
         free: this.free,
         wanted: this.wanted,
-        snapshots: ours,
+        snapshots: ours.length,
         minKeep: config.minKeep,
         undoPoints: points.length,
         isPaused: this.#isPaused,
         isExhausted: this.#isExhausted,
       });
       this.#pause(next.isPaused);
-      if (next.pruneTo !== undefined) await this.#prune(next.pruneTo, ours - next.pruneTo);
+      if (next.pruneTo !== undefined) await this.#prune(next.pruneTo, ours);
       const [oldest] = points;
       if (next.dropUndo && oldest !== undefined) {
         log.warning(`${config.name}: ${this.#shortText()}; dropping undo point ${String(oldest.number)}`);
@@ -121,10 +123,15 @@ export class Governor {
     this.#seen = seen;
   }
 
-  async #prune(cap: number, atMost: number): Promise<void> {
+  async #ours(): Promise<Snapshot[]> {
+    return (await this.#deps.btm.list()).filter(isOurs);
+  }
+
+  /** @param ours by which it was decided */
+  async #prune(cap: number, ours: readonly Snapshot[]): Promise<void> {
     const { config, btm, log, onRemoved } = this.#deps;
-    const { removed, failed } = await btm.thin({ cap, atMost });
-    this.#isExhausted = removed.length === 0;
+    const { removed, failed } = await btm.thin({ cap, atMost: ours.length - cap });
+    this.#isExhausted = removed.length === 0 && (await this.#isAllNeeded(cap, ours));
     this.removed += removed.length;
     onRemoved(removed.map(({ height }) => height));
     if (removed.length > 0) {
@@ -132,6 +139,13 @@ export class Governor {
       log.warning(`${config.name}: ${this.#shortText()}; removed ${count(removed.length, "snapshot")}: ${which}`);
     }
     for (const { error } of failed) log.warning(`${config.name}: ${errorText(error)}`);
+  }
+
+  /** Whether nothing could go, rather than that it went meanwhile with those of another volume of its group. */
+  async #isAllNeeded(cap: number, before: readonly Snapshot[]): Promise<boolean> {
+    const now = await this.#ours();
+    const uuids = new Set(now.map(({ uuid }) => uuid));
+    return now.length > cap && before.every(({ uuid }) => uuids.has(uuid));
   }
 
   /** Once, not every ten seconds. */

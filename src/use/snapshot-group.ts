@@ -85,30 +85,25 @@ async function createAll(
 async function thinAll(
   { cfg, sessions, memoryIsCurrent }: Group,
   { seen }: GroupPlan,
-  head: Height,
+  taken: Height,
 ): Promise<DestroyOutcome[][]> {
-  let excess = excessOf(cfg, seen, head);
+  let excess = excessOf(cfg, seen, { taken });
   if (excess.flat().length === 0) return [];
   if (!memoryIsCurrent) {
-    const now: Snapshot[][] = [];
-    for (const { volume } of sessions) now.push(await knownOf(volume));
-    excess = excessOf(cfg, now, head);
+    try {
+      excess = excessOf(cfg, await allSnapshots(sessions), { taken });
+    } catch (error) {
+      if (!isBtmError(error)) throw error;
+      // What one pins all keep: without its list none can be thinned. The snapshots were taken, so it is only told.
+      return excess.map((snapshots) => snapshots.map((snapshot) => ({ snapshot, error })));
+    }
   }
   const outcomes: DestroyOutcome[][] = [];
   for (const [i, { volume }] of sessions.entries()) outcomes.push(await destroyed(volume, excess[i] ?? []));
   return outcomes;
 }
 
-/** The snapshots were taken: what keeps others from being looked at is told the next time. */
-async function knownOf(volume: Volume): Promise<Snapshot[]> {
-  try {
-    return await volume.snapshots();
-  } catch (error) {
-    if (!isBtmError(error)) throw error;
-    return [];
-  }
-}
-
+/** The snapshots were taken: what keeps others from going is told, and tried again the next time. */
 async function destroyed(volume: Volume, snapshots: readonly Snapshot[]): Promise<DestroyOutcome[]> {
   if (snapshots.length === 0) return [];
   try {

@@ -4,7 +4,7 @@ import type { Snapshot } from "../driver/driver.ts";
 import type { ThinOptions, ThinResult } from "../results.ts";
 import { inGroup, lockAll } from "./group.ts";
 import { excessOf } from "./group-excess.ts";
-import { failuresOf, isOurs, type Use } from "./use.ts";
+import { failuresOf, type Use } from "./use.ts";
 
 /** Thins several volumes alike: what became of each. */
 export async function thinGroup(members: readonly Use[], options: ThinOptions): Promise<ThinResult[]> {
@@ -18,18 +18,13 @@ export async function thinGroup(members: readonly Use[], options: ThinOptions): 
     { ...(signal === undefined ? {} : { signal }), writersHalted: true },
     async ({ cfg, sessions }) => {
       await lockAll(sessions);
-      const ours: Snapshot[][] = [];
-      for (const { volume } of sessions) ours.push((await volume.snapshots()).filter(isOurs));
-      const [head] = ours
-        .flat()
-        .map(({ height }) => height)
-        .sort((a, b) => (a > b ? -1 : 1));
+      // All are listed before anything goes: without one of them it is not known what must stay.
+      const seen: Snapshot[][] = [];
+      for (const { volume } of sessions) seen.push(await volume.snapshots());
       const results: ThinResult[] = [];
-      const excess = head === undefined ? [] : excessOf({ algo: cfg.algo, cap }, ours, head);
-      const last = [...new Set(excess.flat().map(({ height }) => height))].sort((a, b) => (a < b ? -1 : 1))[atMost];
+      const excess = excessOf({ algo: cfg.algo, cap }, seen, { atMost });
       for (const [i, { volume, recovered }] of sessions.entries()) {
-        const wanted = (excess[i] ?? []).filter(({ height }) => last === undefined || height < last);
-        const outcomes = await volume.destroy(wanted, signal);
+        const outcomes = await volume.destroy(excess[i] ?? [], signal);
         const removed = outcomes.flatMap(({ snapshot, error }) => (error === undefined ? [snapshot] : []));
         results.push({ removed, failed: failuresOf(outcomes), recovered });
       }
