@@ -10,15 +10,21 @@ const space: Space = {
   minKeep: 3,
   undoPoints: 1,
   isPaused: false,
-  isExhausted: false,
+  leastLeft: undefined,
 };
 
 it("prunes, then drops undo points, then stops", () => {
   expect(stepAtFloor(space)).toEqual({ pruneTo: 20, dropUndo: false, isPaused: false });
   expect(stepAtFloor({ ...space, snapshots: 5 })).toMatchObject({ pruneTo: 3 });
   expect(stepAtFloor({ ...space, snapshots: 3 })).toEqual({ pruneTo: undefined, dropUndo: true, isPaused: false });
-  expect(stepAtFloor({ ...space, isExhausted: true })).toMatchObject({ pruneTo: undefined, dropUndo: true });
+  expect(stepAtFloor({ ...space, leastLeft: 30 })).toMatchObject({ pruneTo: undefined, dropUndo: true });
   expect(stepAtFloor({ ...space, snapshots: 3, undoPoints: 0 })).toMatchObject({ dropUndo: false, isPaused: true });
+});
+
+it("goes on to the next although the chain has gone on", () => {
+  const spent = { ...space, snapshots: 5, leastLeft: 4 };
+  expect(stepAtFloor(spent)).toEqual({ pruneTo: 3, dropUndo: true, isPaused: false });
+  expect(stepAtFloor({ ...spent, undoPoints: 0 })).toEqual({ pruneTo: 3, dropUndo: false, isPaused: true });
 });
 
 it("stops at once when half the floor is gone, and lets go of all that may go", () => {
@@ -43,7 +49,7 @@ it("never prunes below min_keep, never more than a step's worth unless it presse
     minKeep: fc.integer({ min: 1, max: 100 }),
     undoPoints: fc.nat(3),
     isPaused: fc.boolean(),
-    isExhausted: fc.boolean(),
+    leastLeft: fc.option(count, { nil: undefined }),
   });
   fc.assert(
     fc.property(any, (given) => {

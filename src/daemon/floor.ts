@@ -8,8 +8,8 @@ export interface Space {
   readonly undoPoints: number;
   /** Whether no snapshots are taken just now. */
   readonly isPaused: boolean;
-  /** Whether there is nothing left that pruning would remove: what stays is pinned or needed. */
-  readonly isExhausted: boolean;
+  /** How many snapshots a step had to leave: those are pinned or needed. Undefined while more may go. */
+  readonly leastLeft: number | undefined;
 }
 
 export interface FloorStep {
@@ -32,17 +32,19 @@ export const MAX_DELETIONS = 10;
  * taking begins again with a tenth more than the floor, lest it go on and off.
  */
 export function stepAtFloor(space: Space): FloorStep {
-  const { free, wanted, snapshots, minKeep, undoPoints, isPaused, isExhausted } = space;
+  const { free, wanted, snapshots, minKeep, undoPoints, isPaused, leastLeft } = space;
   if (free >= wanted) {
     const isEnough = free * 10n >= wanted * 11n;
     return { pruneTo: undefined, dropUndo: false, isPaused: isPaused && !isEnough };
   }
   const isUrgent = isPressing(free, wanted);
-  const canPrune = snapshots > minKeep && !isExhausted;
+  const canPrune = snapshots > Math.max(minKeep, leastLeft ?? 0);
+  // Those that were taken since go as well, but it was not enough: a chain that goes on must not keep it from the next.
+  const isSpent = !canPrune || leastLeft !== undefined;
   const lowest = isUrgent ? minKeep : Math.max(minKeep, snapshots - MAX_DELETIONS);
   const pruneTo = canPrune ? lowest : undefined;
-  const dropUndo = undoPoints > 0 && (isUrgent || !canPrune);
-  return { pruneTo, dropUndo, isPaused: isPaused || isUrgent || (!canPrune && !dropUndo) };
+  const dropUndo = undoPoints > 0 && (isUrgent || isSpent);
+  return { pruneTo, dropUndo, isPaused: isPaused || isUrgent || (isSpent && !dropUndo) };
 }
 
 /** Whether so little is left that no more snapshots may be taken, whatever is being removed. */

@@ -24,7 +24,7 @@ export interface GovernorDeps {
 export class Governor {
   readonly #deps: GovernorDeps;
   #isPaused = false;
-  #isExhausted = false;
+  #leastLeft: number | undefined;
   #isBlind = false;
   #step: Promise<void> | undefined;
   #steppedAt = -Infinity;
@@ -84,7 +84,7 @@ export class Governor {
       if (this.free === undefined || this.wanted === undefined) return;
       // While there is enough the disk is not touched.
       const isShort = this.free < this.wanted;
-      if (!isShort) this.#isExhausted = false;
+      if (!isShort) this.#leastLeft = undefined;
       const ours = isShort ? await this.#ours() : [];
       const points = isShort ? await btm.undoPoints() : [];
       const next = stepAtFloor({
@@ -94,7 +94,7 @@ export class Governor {
         minKeep: config.minKeep,
         undoPoints: points.length,
         isPaused: this.#isPaused,
-        isExhausted: this.#isExhausted,
+        leastLeft: this.#leastLeft,
       });
       this.#pause(next.isPaused);
       if (next.pruneTo !== undefined) await this.#prune(next.pruneTo, ours);
@@ -103,7 +103,7 @@ export class Governor {
         log.warning(`${config.name}: ${this.#shortText()}; dropping undo point ${String(oldest.number)}`);
         await btm.dropUndo(oldest.number);
         // What it needed may go now.
-        this.#isExhausted = false;
+        this.#leastLeft = undefined;
       }
     } catch (error) {
       log.error(`${config.name}: cannot make space: ${errorText(error)}`);
@@ -131,7 +131,7 @@ export class Governor {
   async #prune(cap: number, ours: readonly Snapshot[]): Promise<void> {
     const { config, btm, log, onRemoved } = this.#deps;
     const { removed, failed } = await btm.thin({ cap, atMost: ours.length - cap });
-    this.#isExhausted = removed.length === 0 && (await this.#isAllNeeded(cap, ours));
+    this.#leastLeft = await this.#leastAfter(cap, ours, removed);
     this.removed += removed.length;
     onRemoved(removed.map(({ height }) => height));
     if (removed.length > 0) {
@@ -141,11 +141,20 @@ export class Governor {
     for (const { error } of failed) log.warning(`${config.name}: ${errorText(error)}`);
   }
 
-  /** Whether nothing could go, rather than that it went meanwhile with those of another volume of its group. */
-  async #isAllNeeded(cap: number, before: readonly Snapshot[]): Promise<boolean> {
-    const now = await this.#ours();
-    const uuids = new Set(now.map(({ uuid }) => uuid));
-    return now.length > cap && before.every(({ uuid }) => uuids.has(uuid));
+  /**
+   * How many had to be left of those before; undefined when more may go, or when fewer went than were to because others
+   * went meanwhile with those of another volume of its group.
+   */
+  async #leastAfter(
+    cap: number,
+    before: readonly Snapshot[],
+    removed: readonly Snapshot[],
+  ): Promise<number | undefined> {
+    const left = before.length - removed.length;
+    if (left <= cap) return cap === this.#deps.config.minKeep ? left : undefined;
+    const gone = new Set(removed.map(({ uuid }) => uuid));
+    const now = new Set((await this.#ours()).map(({ uuid }) => uuid));
+    return before.every(({ uuid }) => gone.has(uuid) || now.has(uuid)) ? left : undefined;
   }
 
   /** Once, not every ten seconds. */
