@@ -142,13 +142,14 @@ export class Boot {
 
   /**
    * Cuts the power. zfs-cut looks for the guest among all processes, half a second and more; the moment is gone by then.
-   * The guest's kernel is one process, whose end is the end of all that runs in it.
+   * The guest's kernel is one process, whose end is the end of all that runs in it; but for its helpers, which read and
+   * write the disks for it, and are of its process group.
    */
   async cut(): Promise<void> {
     const [timeout = 0] = childrenOf(this.#guest.pid ?? 0);
     const [kernel] = childrenOf(timeout);
     if (kernel === undefined) throw new Error("There is no guest to cut");
-    process.kill(kernel, "SIGKILL");
+    process.kill(-kernel, "SIGKILL");
     await this.#said;
   }
 
