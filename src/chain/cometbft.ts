@@ -29,6 +29,8 @@ export const cometbft: Family = {
     };
   },
   async hashAt(node, height) {
+    // Blocks begin at 1, and a maximum of 0 asks for the newest one (filterMinMax, rpc/core/blocks.go).
+    if (height === 0n) return undefined;
     try {
       const found = resultOf(await node.get(`/blockchain?minHeight=${String(height)}&maxHeight=${String(height)}`));
       return found.maybeText("block_metas[0].block_id.hash");

@@ -167,6 +167,11 @@ it("cometbft: a chain before its first block stands at 0", async () => {
   expect((await read(told)).head).toEqual({ height: 0n, hash: undefined });
 });
 
+it("cometbft: no block is at 0", async () => {
+  const told = await chainOf("cometbft");
+  expect(await told.family.hashAt?.(told.node, 0n as Height)).toBeUndefined();
+});
+
 it("cometbft: an answer without the envelope of JSON-RPC is read too", async () => {
   const told = await chainOf("cometbft");
   const status = told.server.script.rest?.["/status"];

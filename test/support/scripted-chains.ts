@@ -113,6 +113,13 @@ export const SCRIPTS: Readonly<Record<Exclude<FamilyName, "http">, (state: Chain
           block_metas: [{ block_id: { hash: hashOf(95n, state) }, header: { height: "95" } }],
         },
       }),
+      // A maximum of 0 means its own height (filterMinMax, rpc/core/blocks.go).
+      "/blockchain?minHeight=0&maxHeight=0": () => ({
+        result: {
+          last_height: String(state.height),
+          block_metas: [{ block_id: { hash: hashOf(state.height, state) }, header: { height: String(state.height) } }],
+        },
+      }),
       "/blockchain": () => {
         throw new StatusFault(500, '{"error":{"code":-32603,"message":"Internal error","data":"min height 900..."}}');
       },

@@ -33,7 +33,7 @@ export interface Outcome {
   readonly quiesce: string;
   /** Of snapshots that the daemon took while the node was at work. */
   readonly hot: readonly Row[];
-  /** Of snapshots that were taken while the node was stopped by SIGTERM. */
+  /** Of snapshots that were taken while the node was stopped cleanly. */
   readonly stopped: readonly Row[];
 }
 
@@ -64,7 +64,7 @@ export async function followUnderLoad(image: BtrfsImage, { kind, quiesce }: Case
       while ((await node.tip()).height <= newest) await step();
       const { height } = await node.tip();
       const begin = performance.now();
-      await node.end("SIGTERM");
+      await node.stop();
       await btm.snapshot(height, { force: true });
       node = await RunningNode.start(kind, folder, { isCopy: i === STOPS - 1 });
       downtimes.push(performance.now() - begin);

@@ -1,3 +1,6 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+
 import { fetched } from "./fetched.ts";
 import type { NodeKind } from "./node.ts";
 
@@ -8,8 +11,13 @@ export const hsd: NodeKind = {
   name: "hsd",
   family: "handshake",
   missing,
-  command: (folder, port) =>
-    Promise.resolve({
+  // It knows no SIGTERM, which ends it as a kill does.
+  stopSignal: "SIGINT",
+  async command(folder, port) {
+    // A node that was killed, and a copy of one that runs, leaves the lock of its tree. It counts until it is 3.5 s
+    // old, and a node that starts gives up after 3 s (urkel/lib/lockfile.js).
+    await rm(join(folder, "regtest", "tree", "lock"), { force: true });
+    return {
       file: process.execPath,
       args: [
         ...[path, "--network=regtest", "--listen=false", "--no-auth", "--no-sig0", "--no-wallet", "--no-dns"],
@@ -19,6 +27,7 @@ export const hsd: NodeKind = {
       ],
       // Its cryptography in C++ is not built.
       env: { NODE_BACKEND: "js" },
-    }),
+    };
+  },
   load: (client) => client.call("generatetoaddress", [1, "rs1qqurswpc8qurswpc8qurswpc8qurswpc8qran2p"]),
 };

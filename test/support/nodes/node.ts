@@ -22,6 +22,8 @@ export interface NodeKind {
   readonly command: (folder: string, port: number, isCopy: boolean) => Promise<NodeCommand>;
   /** Whether its log may hold one block more than it says, which it finishes when it starts. */
   readonly mayFinishOne?: boolean;
+  /** By which it ends cleanly. SIGTERM when absent. */
+  readonly stopSignal?: NodeJS.Signals;
   /** What it prints once it is all there, where that is after its first answer. */
   readonly readyLine?: string;
   /** A block, or a transaction for one, the i-th; absent where blocks come by themselves and transactions are hard to make. */
@@ -100,7 +102,12 @@ export class RunningNode {
     while (!this.#said.includes(what)) await Promise.race([once(this.child, "said"), ended]);
   }
 
-  /** Ends it: SIGTERM as a service is stopped, SIGKILL as a machine. */
+  /** Ends it cleanly, as its service is stopped. */
+  async stop(): Promise<void> {
+    await this.end(this.kind.stopSignal ?? "SIGTERM");
+  }
+
+  /** Ends it: SIGKILL as a machine does. */
   async end(signal: NodeJS.Signals): Promise<void> {
     this.client.close();
     this.child.kill(signal);
