@@ -12,9 +12,9 @@ import { btm } from "../support/executable.ts";
 import { KeepAliveClient } from "../support/keep-alive-client.ts";
 
 const MiB = 1024 * 1024;
-const SIZE_MIB = process.env["BTM_TEST_LONG"] === undefined ? 300 : 1024;
+const SIZE_MIB = 1024;
 /** In each block this much is appended, for good, and as much of the index written anew. */
-const BLOCK = (SIZE_MIB / 300) * MiB;
+const BLOCK = 4 * MiB;
 /** That would fill it. */
 const BLOCKS = (SIZE_MIB * MiB) / BLOCK;
 const INDEX_SLICES = 8;
