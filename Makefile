@@ -45,7 +45,7 @@ test-zfs: build/btm ## all tests of ZFS, on both its versions in the lab where t
 	@$(NODE) tools/test-zfs.ts
 
 LONG := src/daemon/socket-fuzz.test.ts src/daemon/config-file.test.ts test/e2e/daemon-long.test.ts \
-	test/e2e/daemon-filling.test.ts test/e2e/quiesce-frozen-time.test.ts
+	test/e2e/quiesce-frozen-time.test.ts
 
 test-long: build/btm ## a day through the daemon, its fuzzes a million times, a node frozen 600 times, a hundred power cuts (BTM_CUTS) in the lab (root)
 	@tools/setup.sh btrfs-progs zstd
