@@ -13,9 +13,10 @@ export class CountingZfs {
     this.#log = `${this.command}.log`;
   }
 
-  static async make(folder: string): Promise<CountingZfs> {
+  /** @param real the zfs command that it is in the end */
+  static async make(folder: string, real = "zfs"): Promise<CountingZfs> {
     const made = new CountingZfs(folder);
-    await writeFile(made.command, `#!/bin/sh\necho "$1" >> '${made.#log}'\nexec zfs "$@"\n`);
+    await writeFile(made.command, `#!/bin/sh\necho "$1" >> '${made.#log}'\nexec ${real} "$@"\n`);
     await chmod(made.command, 0o755);
     made.calls();
     return made;

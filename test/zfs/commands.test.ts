@@ -46,6 +46,18 @@ it("a snapshot takes one command when it is due and the list is known, and none 
   expect([list, length]).toEqual([["list"], 2]);
 });
 
+it("at the cap a snapshot takes three: those that go are looked at before they are destroyed", async () => {
+  await makeSnapshots(volume, [0, 10, 20]);
+  const btm = btmOf({ cap: 3 });
+  await callsOf(btm.snapshot(30));
+  for (const height of [40, 50]) {
+    const [calls, { pruned }] = await callsOf(btm.snapshot(height));
+    expect([calls, pruned.length]).toEqual([["snapshot", "list", "destroy"], 1]);
+  }
+  const [, { length }] = await callsOf(btm.list());
+  expect(length).toBe(3);
+});
+
 it("thinning and clean take two commands each, however many go", async () => {
   await makeSnapshots(volume, upTo(500));
   const btm = btmOf({ cap: 251 });

@@ -226,7 +226,8 @@ class ZfsVolume implements Volume {
   async destroy(snapshots: readonly Snapshot[], signal?: AbortSignal): Promise<DestroyOutcome[]> {
     if (snapshots.length === 0) return [];
     const lock = this.#held();
-    const now = new Map((await this.#current()).snapshots.map((snapshot) => [snapshot.name, snapshot]));
+    const listing = await this.#current();
+    const now = new Map(listing.snapshots.map((snapshot) => [snapshot.name, snapshot]));
     const outcomes = new Map<Snapshot, DestroyOutcome>();
     const wanted: Snapshot[] = [];
     for (const snapshot of snapshots) {
@@ -239,7 +240,14 @@ class ZfsVolume implements Volume {
     this.#forget();
     const options = { dataset: this.name, lock, signal, step: this.#step };
     for (const outcome of await destroySnapshots(this.#zfs, wanted, options)) outcomes.set(outcome.snapshot, outcome);
-    return snapshots.map((snapshot) => outcomes.get(snapshot) ?? { snapshot });
+    const all = snapshots.map((snapshot) => outcomes.get(snapshot) ?? { snapshot });
+    // At the cap each snapshot destroys one: the next need not look again whether it is due.
+    if (all.every(({ error }) => error === undefined)) {
+      const gone = new Set(snapshots.map(({ name }) => name));
+      const left = listing.snapshots.filter(({ name }) => !gone.has(name));
+      this.#memory.learn(this.#place, { ...listing, snapshots: left });
+    }
+    return all;
   }
 
   async adopt(snapshot: Snapshot): Promise<void> {
