@@ -1,8 +1,8 @@
-import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
 
 import { LITECOIND } from "../../tools/demo/machine.ts";
+import { librariesOf } from "../support/libraries-of.ts";
 import { findSystemd, GUEST_MS, inSystemd } from "../support/systemd-guest.ts";
 
 const systemd = findSystemd();
@@ -57,10 +57,4 @@ describe.skipIf(!canRun)(`a node that is frozen for ${String(SNAPSHOTS)} snapsho
 
 function inMs({ p50, p99, max }: Figures): string {
   return `${String(p50)} ms p50, ${String(p99)} ms p99, ${String(max)} ms at most`;
-}
-
-/** Those that the guest, a small Debian, does not have. */
-function librariesOf(program: string): string[] {
-  const paths = execFileSync("ldd", [program], { encoding: "utf8" }).matchAll(/=> (\/\S+)/g);
-  return [...paths].map(([, path = ""]) => path).filter((path) => !/\/lib(?:c|m|gcc_s|stdc\+\+)\.so/.test(path));
 }
