@@ -5,8 +5,8 @@ NODE := .tools/node/bin/node
 VITEST := $(NODE) node_modules/vitest/vitest.mjs
 SOURCES := $(shell find src -name '*.ts' ! -name '*.test.ts')
 # mkfs.btrfs for the loopback images, the smallest real chain node that Debian has, what makes a system call fail, what
-# the lab is packed with, and what sanoid is written in.
-TEST_PACKAGES := btrfs-progs litecoind strace zstd perl
+# the lab is packed with, what sanoid is written in, and what reads a manual page.
+TEST_PACKAGES := btrfs-progs litecoind strace zstd perl groff-base
 BENCH_PACKAGES := btrfs-progs gcc libc6-dev
 
 # The pinned Node goes before the system's for whatever is started from here.
@@ -21,7 +21,7 @@ all: package
 
 build: build/btm ## the stand-alone executable: build/btm
 
-package: btm_package.tar.gz ## what is installed: btm_package.tar.gz, with the executable, install.sh, units and a configuration
+package: btm_package.tar.gz ## what is installed: btm_package.tar.gz, with the executable, install.sh, units, a configuration and a manual page
 
 deb: build/btm.deb ## the same as a Debian package: build/btm.deb
 
@@ -90,7 +90,10 @@ setup:
 build/btm: $(SOURCES) tools/build-executable.ts tools/koffi-embedded.ts package.json package-lock.json | setup
 	@.tools/bun run tools/build-executable.ts $@
 
-PACKAGED := build/btm LICENSE $(wildcard tools/package/*) $(wildcard tools/package/deb/*) $(wildcard tools/systemd/*)
+build/btm.1: $(SOURCES) tools/package/man-page.ts | setup
+	@$(NODE) tools/package/man-page.ts >$@
+
+PACKAGED := build/btm build/btm.1 LICENSE $(wildcard tools/package/*) $(wildcard tools/package/deb/*) $(wildcard tools/systemd/*)
 
 btm_package.tar.gz: $(PACKAGED)
 	@tools/package/make-package.sh tar $@

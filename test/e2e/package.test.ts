@@ -47,6 +47,7 @@ describe.each(kinds.filter(({ systemd }) => systemd !== undefined))(
         said: true,
         there: [
           "/usr/local/bin/btm",
+          "/usr/local/share/man/man1/btm.1",
           "/etc/btm/btm.toml",
           "/etc/systemd/system/btm-daemon.service",
           "/etc/systemd/system/btm-recover@.service",

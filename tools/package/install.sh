@@ -105,7 +105,7 @@ if [[ -n $uninstall ]]; then
 fi
 
 # --- Everything is checked before anything is touched.
-for file in btm btm-daemon.service btm-recover@.service completion.bash; do
+for file in btm btm-daemon.service btm-recover@.service completion.bash btm.1; do
   if [[ ! -e $here/$file ]]; then die 1 "the package is not whole: $here/$file is missing"; fi
 done
 work=$(mktemp -d)
@@ -156,7 +156,7 @@ for unit in btm-daemon.service btm-recover@.service; do
   put 644 "$work/$unit" "$units/$unit"
 done
 if [[ -d $(dirname -- "$completion") ]]; then put 644 "$here/completion.bash" "$completion"; fi
-if [[ -e $here/btm.1 ]]; then put 644 "$here/btm.1" "$manual"; fi
+put 644 "$here/btm.1" "$manual"
 if [[ $wanted != "$config" ]] && ! cmp -s "$wanted" "$config"; then
   if [[ -e $config ]] && ! is_ours "$config"; then
     cp -a -- "$config" "$config.old"

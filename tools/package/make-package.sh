@@ -22,7 +22,7 @@ case $kind in
     mkdir "$folder"
     install -m 755 build/btm tools/package/install.sh "$folder"
     install -m 644 tools/package/btm-daemon.service tools/systemd/btm-recover@.service tools/package/completion.bash \
-      tools/package/btm.toml LICENSE "$folder"
+      tools/package/btm.toml build/btm.1 LICENSE "$folder"
     tar --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" -C "$work" -c btm_package |
       gzip -n >"$outfile.new"
     ;;
@@ -38,6 +38,8 @@ case $kind in
     done
     sed -i 's#^\[Unit\]#&\nConditionPathExists=/etc/btm/btm.toml#' "$tree/lib/systemd/system/btm-daemon.service"
     install -D -m 644 tools/package/completion.bash "$tree/usr/share/bash-completion/completions/btm"
+    install -d "$tree/usr/share/man/man1"
+    gzip -9n <build/btm.1 >"$tree/usr/share/man/man1/btm.1.gz"
     install -D -m 644 LICENSE "$tree/usr/share/doc/btm/copyright"
     install -D -m 644 tools/package/btm.toml "$tree/usr/share/doc/btm/examples/btm.toml"
     install -d "$tree/DEBIAN"
