@@ -218,6 +218,8 @@ export class ServedVolume {
     for (const what of result.recovered) this.#log.warning(`${name}: ${what}`);
     for (const { error } of result.failed) this.#log.warning(`${name}: ${errorText(error)}`);
     if (!result.taken) return;
+    const thinned = result.pruned.length === 0 ? "" : `; thinned out ${result.pruned.map(String).join(", ")}`;
+    this.#log.info(`${name}: took ${String(result.height)} in ${(seconds * 1000).toFixed(0)} ms${thinned}`);
     this.counts.seconds += seconds;
     this.counts.lastTakenAt = new Date();
     this.counts.pruned += result.pruned.length;

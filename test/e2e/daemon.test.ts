@@ -66,6 +66,7 @@ describe("the socket", () => {
     expect(await curl("/v1/volumes")).toMatchObject({ body: { volumes: [{ itv: "10", cap: 100, algo: "fade" }] } });
     expect((await curl("/metrics")).body["text"]).toContain('btm_answers_total{volume="blockchain",reason="due"} 3');
     expect(daemon.log).toMatch(/POST \/v1\/volumes\/blockchain\/snapshots from pid \d+ uid 0 gid 0: 200, due/);
+    expect(daemon.log).toMatch(/^\S+ info: blockchain: took 1\d* in \d+ ms$/m);
     expect(daemon.log).toMatch(/POST \/v1\/volumes\/blockchain\/snapshots from pid \d+ uid 0 gid 0: 200, exists/);
     expect(daemon.log).toMatch(/GET \/v1\/volumes from pid \d+ uid 0 gid 0: 200$/m);
     // What comes with each block, or from machines, is counted.

@@ -51,6 +51,7 @@ function tell(output: Output, file: string, config: DaemonConfig): void {
     if (pins.length > 0) output.line(`  pinned: ${pins.map(String).join(", ")}`);
     tellHooks(output, hooks);
     tellNode(output, volume);
+    tellVerify(output, volume.verify);
   }
   for (const { name, hooks } of config.groups) {
     output.line(`group ${name}: ${config.volumes.flatMap((one) => (one.group === name ? one.name : [])).join(", ")}`);
@@ -70,6 +71,19 @@ function tellNode(output: Output, { follow, quiesce, unit }: NodeConfig): void {
   const syncing = whileSyncing === "take" ? ", also while it catches up" : "";
   const what = `${family ?? "a family found by itself"}, ${finalityText(finality)}${syncing}${how}`;
   output.line(`  follows ${escapeText(shownUrl(parseNodeUrl(url)))}: ${what}`);
+}
+
+function tellVerify(output: Output, verify: VolumeConfig["verify"]): void {
+  if (verify === undefined) return;
+  const { every, command, follow } = verify;
+  const asked = follow === undefined ? "" : `, asked at ${escapeText(shownUrl(parseNodeUrl(follow)))}`;
+  output.line(`  verifies the newest snapshot ${every} by ${words(command)}${asked}`);
+}
+
+function verifyJson(verify: VolumeConfig["verify"]): object | null {
+  if (verify === undefined) return null;
+  const { every, command, follow, timeoutSeconds } = verify;
+  return { every, command, follow: follow === undefined ? null : shownUrl(parseNodeUrl(follow)), timeoutSeconds };
 }
 
 function nodeJson({ follow, quiesce, unit }: NodeConfig): object {
@@ -103,7 +117,7 @@ function configJson({ socket, compatSocket, logLevel, volumes, groups }: DaemonC
     socket,
     compatSocket,
     logLevel,
-    volumes: volumes.map(({ name, cfg, group, minFree, minKeep, pins, hooks, ...node }) => ({
+    volumes: volumes.map(({ name, cfg, group, minFree, minKeep, pins, hooks, verify, ...node }) => ({
       name,
       group: group ?? null,
       volume: cfg.volume,
@@ -116,6 +130,7 @@ function configJson({ socket, compatSocket, logLevel, volumes, groups }: DaemonC
       minKeep,
       ...hooksJson(hooks),
       ...nodeJson(node),
+      verify: verifyJson(verify),
     })),
     groups: groups.map(({ name, hooks }) => ({ name, ...hooksJson(hooks) })),
   };
