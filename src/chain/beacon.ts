@@ -1,5 +1,6 @@
+import { BtmError } from "../errors.ts";
 import type { Height } from "../height.ts";
-import { escapeText } from "../text.ts";
+import { escapeText, quote } from "../text.ts";
 import type { Answer } from "./answer.ts";
 import { type Block, chosenBelow, type Family, type Finality } from "./family.ts";
 import { statusOf } from "./node-client.ts";
@@ -50,6 +51,11 @@ async function finalBlock(node: Node, { kind }: Finality): Promise<Block | undef
   if (kind === "finalized") return blockAt(node, "finalized");
   const checkpoints = await node.get("/eth/v1/beacon/states/head/finality_checkpoints");
   const root = checkpoints.text("data.current_justified.root");
+  if (!/^0x[0-9a-f]{64}$/i.test(root)) {
+    throw new BtmError("NODE_ANSWER", `The node tells as its justified checkpoint ${quote(root.slice(0, 100))}`, {
+      hint: "Is it a beacon node?",
+    });
+  }
   // Before the first one it is of zeros.
   return /^0x0+$/.test(root) ? undefined : blockAt(node, root);
 }

@@ -162,6 +162,14 @@ it("beacon: before the first justified checkpoint there is none", async () => {
   expect((await read(told, "safe")).chosen).toBeUndefined();
 });
 
+it("beacon: a checkpoint that is none is refused", async () => {
+  const told = await chainOf("beacon");
+  const { rest } = told.server.script;
+  const checkpoints = (): unknown => ({ data: { current_justified: { root: "\ud800" } } });
+  told.server.script = { rest: { ...rest, "/eth/v1/beacon/states/head/finality_checkpoints": checkpoints } };
+  await failureOf(read(told, "safe"), "NODE_ANSWER");
+});
+
 it("cometbft: a chain before its first block stands at 0", async () => {
   const told = await chainOf("cometbft", { height: 0n });
   expect((await read(told)).head).toEqual({ height: 0n, hash: undefined });

@@ -253,6 +253,18 @@ it("looks at once, started or not", async () => {
   }).toThrow(TypeError);
 });
 
+it("refuses one answer out of all proportion, when it is asked at once", async () => {
+  const chain = chainState();
+  const followed = follow(await ScriptedNode.start(SCRIPTS.evm(chain)));
+  await followed.clock.set(1000);
+  await followed.poll();
+  chain.height = 1_000_000_000_000n;
+  const { message } = await failureOf(followed.follower.look(), "NODE_ANSWER");
+  expect(message).toContain("says height 1000000000000, and the last one that was believed is 100");
+  chain.height = 101n;
+  expect((await followed.follower.look()).head.height).toBe(101n);
+});
+
 it("flushes what can be", async () => {
   const bitcoin = await ScriptedNode.start(SCRIPTS.bitcoin(chainState()));
   await follow(bitcoin, { family: "bitcoin" }).follower.flush(1000);

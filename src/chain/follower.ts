@@ -1,6 +1,6 @@
 import { BtmError, isBtmError } from "../errors.ts";
 import type { Height } from "../height.ts";
-import { quote } from "../text.ts";
+import { escapeText, quote } from "../text.ts";
 import { backOffMs, type Clock, realClock } from "./clock.ts";
 import { detectFamily } from "./detect-family.ts";
 import { checkFinality, familyOf } from "./families.ts";
@@ -124,15 +124,22 @@ export class Follower {
   }
 
   /**
-   * Asks the node now; also before the start. What it says is not judged by what it said before, but for the chain.
+   * Asks the node now; also before the start. What is out of all proportion to what was believed last is refused: one
+   * answer is not enough for that.
    *
    * @throws BtmError NODE_UNREACHABLE, NODE_ANSWER, PERMISSION_DENIED, UNKNOWN_CHAIN, WRONG_CHAIN, ABORTED
    */
   async look(): Promise<Reading> {
     const family = await this.#knownFamily();
     const reading = await family.read(this.#node, this.#options.source.finality);
-    const { chain } = this.#progress;
-    if (chain === undefined || reading.chain === undefined || chain === reading.chain) return reading;
+    const { chain, last } = this.#progress;
+    if (chain === undefined || reading.chain === undefined || chain === reading.chain) {
+      if (!this.#progress.doubts(reading)) return reading;
+      const said = `height ${String(reading.chosen?.height)}, and the last one that was believed is ${String(last)}`;
+      throw new BtmError("NODE_ANSWER", `The node at ${this.#node.shown} says ${said}`, {
+        hint: "It is believed once it has said so for a minute",
+      });
+    }
     throw new BtmError("WRONG_CHAIN", `The node is on chain ${quote(reading.chain)}, not on ${quote(chain)}`);
   }
 
@@ -184,9 +191,13 @@ export class Follower {
       const family = await this.#knownFamily();
       return await family.read(this.#node, this.#options.source.finality);
     } catch (error) {
-      // Anything else is a mistake of ours, and is not to be hidden.
       if (isBtmError(error)) return error;
-      throw error;
+      // A mistake of ours, which is said; other nodes are followed all the same.
+      const what = escapeText(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
+      return new BtmError("SYSTEM_ERROR", `The node at ${this.#node.shown} answered what btm does not know: ${what}`, {
+        hint: "Please report it with this message",
+        cause: error,
+      });
     }
   }
 

@@ -11,14 +11,18 @@ export function requestText(id: number, method: string, params: unknown): string
 /**
  * The result in the answer to a request, whose error is one of ours.
  *
+ * @param hide takes secrets out of what a node says; before it is cut, lest one that the cut goes through is not known
  * @throws BtmError NODE_ANSWER
  */
-export function resultIn(value: Json, id: number, method: string, shown: string): Answer {
+export function resultIn(
+  value: Json,
+  { id, method, shown, hide }: { id: number; method: string; shown: string; hide: (text: string) => string },
+): Answer {
   const answer = isObject(value) ? value : {};
   const { error } = answer;
   if (error != null) {
     const { code, message, cause } = isObject(error) ? error : { message: error };
-    const said = typeof message === "string" ? quote(message.slice(0, 300)) : "no message";
+    const said = typeof message === "string" ? quote(hide(message).slice(0, 300)) : "no message";
     const rpcCode = typeof code === "number" ? code : undefined;
     // NEAR says there what it means.
     const rpcCause = isObject(cause) && typeof cause["name"] === "string" ? cause["name"] : undefined;

@@ -140,6 +140,26 @@ describe("credentials", () => {
     expect(message).toContain('status 500: "wrong: ... Basic ..."');
   });
 
+  it("are not printed in part, where what a node says is cut", async () => {
+    const rpc = {
+      echo: () => {
+        throw new RpcFault(-1, `${"x".repeat(270)}${basic("user:s:cret word")}`);
+      },
+    };
+    const server = await ScriptedNode.start({ rpc });
+    const node = clientOf(server, { user: "user", password: "s:cret word" });
+    const secret = basic("user:s:cret word").slice(6);
+    const messages = [(await failureOf(node.call("echo"), "NODE_ANSWER")).message];
+    for (const [status, padding] of [
+      [500, 180],
+      [200, 80],
+    ] as const) {
+      server.fault = { status, body: `${"x".repeat(padding)}${basic("user:s:cret word")}` };
+      messages.push((await failureOf(node.call("echo"), "NODE_ANSWER")).message);
+    }
+    for (const message of messages) expect(message).not.toContain(secret.slice(0, 4));
+  });
+
   it("of a cookie are read again when they are refused, and after each failure", async () => {
     const server = await ScriptedNode.start(SCRIPT);
     const file = await cookieFile("__cookie__:first\n");

@@ -63,7 +63,12 @@ export class NodeClient implements Node {
     const { status, body } = await this.#ask("POST", requestText(id, method, params), options);
     try {
       // An error of JSON-RPC comes with status 200, 400, 404 or 500.
-      return resultIn(this.#parse(status, body, false), id, method, this.shown);
+      return resultIn(this.#parse(status, body, false), {
+        id,
+        method,
+        shown: this.shown,
+        hide: (text) => this.#hide(text),
+      });
     } catch (error) {
       throw status === 200 || hasRpcCode(error) ? this.#hidden(error) : this.#badStatus(status, body);
     }
@@ -136,7 +141,7 @@ export class NodeClient implements Node {
     try {
       return parseExactly(body);
     } catch (error) {
-      const what = `something that is not JSON: ${quote(this.#hide(body.slice(0, 100)))}`;
+      const what = `something that is not JSON: ${quote(this.#hide(body).slice(0, 100))}`;
       throw new BtmError("NODE_ANSWER", `The node at ${this.shown} answered with ${what}`, {
         hint: "Is it the node, and of the family that is configured?",
         cause: error,
@@ -145,7 +150,7 @@ export class NodeClient implements Node {
   }
 
   #badStatus(status: number, body: string): BtmError {
-    const said = body === "" ? "" : `: ${quote(this.#hide(body.slice(0, 200)))}`;
+    const said = body === "" ? "" : `: ${quote(this.#hide(body).slice(0, 200))}`;
     return new BtmError("NODE_ANSWER", `The node at ${this.shown} answered with status ${String(status)}${said}`, {
       details: { status },
     });

@@ -61,6 +61,11 @@ export class Progress {
     return this.#last;
   }
 
+  /** Whether a height is too far from the last one to be believed at once. Leaves the judgement as it is. */
+  doubts({ chosen, isSyncing }: Reading): boolean {
+    return chosen !== undefined && isDoubtful(chosen.height, this.#last, isSyncing);
+  }
+
   /** The node could not be asked: the time until it can is not its fault. */
   interrupt(): void {
     this.#changedAt = undefined;

@@ -12,10 +12,18 @@ export interface Known {
   readonly after: SnapshotRecord["after"];
 }
 
+export interface ExpectedHeights {
+  readonly low: bigint;
+  /** Undefined when nobody knows how far the node had come by the moment of the snapshot: it was not asked afterwards. */
+  readonly high: bigint | undefined;
+}
+
 /** The heights at which a node that is started from it may stand, both included. */
-export function expectedHeights({ height, node, after }: Known): { readonly low: bigint; readonly high: bigint } {
+export function expectedHeights({ height, node, after }: Known): ExpectedHeights {
   if (node === undefined) return { low: height, high: height };
-  const [before, later] = [BigInt(node.before), BigInt(after?.height ?? node.before)];
+  const before = BigInt(node.before);
+  if (after === undefined) return { low: before, high: undefined };
+  const later = BigInt(after.height);
   // One that stands lower afterwards has lost blocks, as one that was stopped for the snapshot and had not written all.
   return { low: before, high: before <= later ? later : before };
 }
@@ -46,8 +54,9 @@ function differenceIn(known: Known, answer: Answer & { readonly kind: "answered"
   if (node?.chain !== undefined && answer.chain !== null && !isSame(node.chain, answer.chain)) {
     return `the node is on the chain ${quote(answer.chain)}, the snapshot is of ${quote(node.chain)}`;
   }
-  if (height < low || height > high) {
-    const range = low === high ? String(low) : `${String(low)} to ${String(high)}`;
+  if (height < low || (high !== undefined && height > high)) {
+    const range =
+      high === undefined ? `${String(low)} or more` : low === high ? String(low) : `${String(low)} to ${String(high)}`;
     const isKnown = after !== undefined && height < low && BigInt(after.height) < low;
     const also = isKnown ? `; it came back at ${after.height} right after the snapshot as well` : "";
     return `the node stands at ${answer.height}, expected ${range}${also}`;

@@ -141,14 +141,18 @@ export class ServedGroup {
     const { group, volumes } = this.config;
     const hooked = [...(group === undefined ? [] : [group]), ...volumes];
     const before = await this.#before(height, isPinned, warn);
+    // It may be newer than what was asked for.
+    const mustStay = isPinned || this.#pins.has(before.height);
+    // A node that did not say where it stands will not write out either, and would be waited for much longer.
+    const canAsk = before.volume !== undefined;
     const results = await withAllHooks(hooked, before.height, warn, () => {
-      return withAllQuiet(this.volumes, warn, (quieted) => this.#snapshot(before, quieted, isPinned));
+      return withAllQuiet(this.volumes, { canAsk, warn }, (quieted) => this.#snapshot(before, quieted, mustStay));
     });
     this.problem = undefined;
     const seconds = (performance.now() - begin) / 1000;
     for (const [i, volume] of this.volumes.entries()) {
       const result = results[i];
-      if (result !== undefined) await volume.took(result, seconds, isPinned);
+      if (result !== undefined) await volume.took(result, seconds, mustStay);
     }
     const [first] = results;
     if (first === undefined) throw new TypeError("There is no volume");
@@ -171,7 +175,7 @@ export class ServedGroup {
 
   async #snapshot(
     { height, volume: followed, facts }: Before,
-    quieted: Quieted,
+    quieted: Quieted<ServedVolume>,
     isPinned: boolean,
   ): Promise<readonly SnapshotResult[]> {
     const nodes = this.volumes.map((volume): NodeFacts | undefined => {

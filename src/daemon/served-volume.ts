@@ -47,7 +47,8 @@ export class ServedVolume {
   /** Undefined when its snapshots are not verified. */
   readonly verification: Verification | undefined;
   readonly #learning = new Set<Promise<void>>();
-  #isLeaving = false;
+  /** Aborted when it is left. */
+  readonly #left = new AbortController();
   #orphansAt = -Infinity;
   /** Until then each new height may be one of another branch that comes up to a snapshot. */
   #doubtUntil = -Infinity;
@@ -112,7 +113,7 @@ export class ServedVolume {
     this.folder = folderOf(this.config.cfg.volume, this.resolved);
     await this.#checkHold();
     const { follow } = this.config;
-    if (follow !== undefined && this.node === undefined && !this.#isLeaving) this.#follow(follow, snapshots);
+    if (follow !== undefined && this.node === undefined && !this.#left.signal.aborted) this.#follow(follow, snapshots);
   }
 
   /** Snapshots are taken all the same, of a node that is not held: worth an alarm, and no reason to do nothing. */
@@ -152,7 +153,7 @@ export class ServedVolume {
 
   /** Asks no more of its node. */
   async leave(): Promise<void> {
-    this.#isLeaving = true;
+    this.#left.abort();
     await Promise.all([this.node?.stop(), this.verification?.stop()]);
     await Promise.all(this.#learning);
   }
@@ -178,7 +179,7 @@ export class ServedVolume {
 
   /** In a while puts down where the node stood after a snapshot; one that was stopped answers late. */
   learnAfter(height: Height, quiesce: Quiesce): void {
-    this.#learn(this.#learnAfter(height, quiesce === "stop" ? STARTING_TRIES : 1));
+    this.#learn(this.#learnAfter(height, quiesce === "stop" ? STARTING_MS : 0));
   }
 
   /** What is worth less than a snapshot, and keeps none waiting; it is waited for at the end. */
@@ -193,14 +194,18 @@ export class ServedVolume {
     this.#learning.add(learning);
   }
 
-  async #learnAfter(height: Height, tries: number): Promise<void> {
-    for (let i = 1; i <= tries && !this.#isLeaving; i++) {
+  async #learnAfter(height: Height, patienceMs: number): Promise<void> {
+    const begin = performance.now();
+    for (;;) {
       const after = await this.node?.after();
       if (after !== undefined) {
         await this.btm.describe(height, { after });
         return;
       }
-      if (i < tries) await setTimeout(1000);
+      const waited = performance.now() - begin;
+      if (this.#left.signal.aborted || waited >= patienceMs) return;
+      // Once a second at first, less and less often later.
+      await setTimeout(Math.max(1000, waited / 20), undefined, { signal: this.#left.signal }).catch(() => undefined);
     }
   }
 
@@ -239,8 +244,8 @@ export class ServedVolume {
 const ORPHANS_MS = 60_000;
 /** After a chain went back. */
 const DOUBT_MS = 600_000;
-/** A node may take a minute to answer again after it was stopped. */
-const STARTING_TRIES = 60;
+/** A node takes from a second to half an hour to answer again after it was stopped. */
+const STARTING_MS = 3_600_000;
 
 function optionsOf({ volume, itv, cap, algo, mode, lockTimeoutMs }: VolumeConfig["cfg"]): BtmOptions {
   return { volume, itv, cap, algo, lockTimeoutMs, ...(mode === undefined ? {} : { mode }) };

@@ -38,8 +38,9 @@ export class Verification {
     if (this.#running !== undefined || performance.now() - this.#lookedAt < LOOK_MS) return;
     this.#lookedAt = performance.now();
     const snapshots = await list();
-    this.last = lastProof(snapshots);
-    const due = dueForProof(snapshots, this.#config.every, { now: Date.now(), triedAt: this.#triedAt });
+    const now = Date.now();
+    this.last = lastProof(snapshots, now);
+    const due = dueForProof(snapshots, this.#config.every, { now, triedAt: this.#triedAt });
     if (due === undefined) this.#isElsewhere = false;
     if (due === undefined || this.#stopped.signal.aborted) return;
     this.#running = this.#verify(due).finally(() => {

@@ -37,12 +37,21 @@ it("verifies the newest when there is no proof, and when the last is as old as t
   expect(due([{ ...snapshot(10n), mark: undefined }])).toBeUndefined();
 });
 
+it("does not go by a proof from the future, which a clock that went wrong has written", () => {
+  const future = snapshot(10n, -10 * PERIODS.weekly);
+  expect(lastProof([future, snapshot(20n, 5)], NOW)?.snapshot.height).toBe(20n);
+  expect(due([future, snapshot(20n, 5), snapshot(30n)])).toBeUndefined();
+  expect(lastProof([future], NOW)).toBeUndefined();
+  // The clock was set right by some seconds meanwhile.
+  expect(lastProof([snapshot(10n, -5000)], NOW)?.snapshot.height).toBe(10n);
+});
+
 it("tries again after an hour when none came of it", () => {
   expect(due([snapshot(10n)], NOW - 1)).toBeUndefined();
   expect(due([snapshot(10n)], NOW - 3_600_000)).toBe(10n);
 });
 
 it("takes the last proof by its time, not by its height", () => {
-  expect(lastProof([snapshot(10n, 1), snapshot(20n, 5), snapshot(30n)])?.snapshot.height).toBe(10n);
-  expect(lastProof([snapshot(10n)])).toBeUndefined();
+  expect(lastProof([snapshot(10n, 1), snapshot(20n, 5), snapshot(30n)], NOW)?.snapshot.height).toBe(10n);
+  expect(lastProof([snapshot(10n)], NOW)).toBeUndefined();
 });

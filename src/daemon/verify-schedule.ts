@@ -20,11 +20,17 @@ export interface Proof {
   readonly verified: Verified;
 }
 
-/** The newest proof by its time; undefined when no snapshot that is there was verified. */
-export function lastProof(snapshots: readonly Snapshot[]): Proof | undefined {
+/**
+ * The newest proof by its time; undefined when no snapshot that is there was verified. One from the future was written by a
+ * clock that went wrong: it would hide all that come after it.
+ *
+ * @param now milliseconds of the wall clock
+ */
+export function lastProof(snapshots: readonly Snapshot[], now: number): Proof | undefined {
   const proofs = snapshots.flatMap((snapshot): Proof[] => {
     const verified = snapshot.record?.verified;
-    return verified === undefined ? [] : [{ snapshot, verified }];
+    if (verified === undefined || Date.parse(verified.at) > now + SKEW_MS) return [];
+    return [{ snapshot, verified }];
   });
   return proofs.reduce<Proof | undefined>(
     (a, b) => (a === undefined || a.verified.at < b.verified.at ? b : a),
@@ -45,13 +51,14 @@ export function dueForProof(
   { now, triedAt }: { readonly now: number; readonly triedAt: number | undefined },
 ): Snapshot | undefined {
   const newest = snapshots.findLast(({ mark }) => mark !== undefined);
-  const last = lastProof(snapshots);
+  const last = lastProof(snapshots, now);
   if (newest === undefined || newest.uuid === last?.snapshot.uuid) return undefined;
   if (triedAt !== undefined && Math.abs(now - triedAt) < RETRY_MS) return undefined;
   if (last === undefined) return newest;
   const age = now - Date.parse(last.verified.at);
-  // One from the future was written by a clock that went wrong, and must not put it off for ever.
-  return age >= PERIODS[every] || age < 0 ? newest : undefined;
+  return age >= PERIODS[every] ? newest : undefined;
 }
 
 const RETRY_MS = 3_600_000;
+/** A clock that is set right goes back by that at most. */
+const SKEW_MS = 60_000;

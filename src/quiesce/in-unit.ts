@@ -32,7 +32,7 @@ export async function runInUnit({ unit, file, args, timeoutMs, signal }: UnitCom
   if (state !== undefined && GOES_ON.has(state.active)) return "runs-already";
   const options = ["--system", "--quiet", "--collect", "--wait", "--pipe", "--no-ask-password", `--unit=${unit}`];
   const limit = `--property=RuntimeMaxSec=${String(Math.ceil(timeoutMs / 1000))}`;
-  const ended = await runCommand(systemdRun, [...options, limit, "--", file, ...args], {
+  const ended = await runCommand(systemdRun, [...options, limit, "--", file, ...args.map(literal)], {
     timeoutMs,
     endsGroup: true,
     signal,
@@ -40,6 +40,11 @@ export async function runInUnit({ unit, file, args, timeoutMs, signal }: UnitCom
     graceMs: 0,
   });
   return isTaken(ended.status, ended.stderr) ? "runs-already" : ended;
+}
+
+/** A word in which systemd expands no variable (systemd.service(5), "Command lines"). */
+function literal(word: string): string {
+  return word.replaceAll("$", "$$$$");
 }
 
 /** Whether systemd-run did not start it, for a unit of that name is there. */

@@ -9,12 +9,17 @@ import { quote } from "../text.ts";
  * @throws BtmError BAD_OPTION
  */
 export function checkUnitName(given: unknown): string {
-  const unit = typeof given === "string" && !SUFFIX.test(given) ? `${given}.service` : given;
+  const unit = typeof given === "string" ? wholeUnitName(given) : given;
   const wrong = whatIsWrong(unit);
   if (wrong === undefined && typeof unit === "string") return unit;
   throw new BtmError("BAD_OPTION", `Cannot use ${show(given)} as a service: ${wrong ?? ""}`, {
     hint: "Give the name of a systemd unit, such as node or node.service; systemctl list-units shows them",
   });
+}
+
+/** With its suffix; not checked. */
+export function wholeUnitName(given: string): string {
+  return SUFFIX.test(given) ? given : `${given}.service`;
 }
 
 function whatIsWrong(unit: unknown): string | undefined {

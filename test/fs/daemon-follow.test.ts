@@ -150,6 +150,34 @@ it("names a snapshot by the newest height, when the chain went on since it was t
   expect(snapshot?.height).toBe(BigInt(snapshot?.mark?.node?.before ?? 0));
 });
 
+/** The height is told as it is, and then, when the node is asked before the snapshot, as that. */
+function tellSecond(height: bigint): void {
+  const script = SCRIPTS.evm(chain);
+  let asked = 0;
+  const rpc = { ...script.rpc };
+  const answer = rpc["eth_getBlockByNumber"];
+  rpc["eth_getBlockByNumber"] = (params) => {
+    if (++asked === 2) chain.height = height;
+    return answer?.(params);
+  };
+  node.script = { ...script, rpc };
+}
+
+it("pins what the configuration pins, also when it is taken in place of the height before", async () => {
+  tellSecond(101n);
+  await follow("pins = [101]");
+  const list = async (): Promise<unknown[]> =>
+    (await new Btm({ volume }).list()).map(({ height, pinned }) => [height, pinned]);
+  await expect.poll(list).toEqual([[101n, true]]);
+});
+
+it("names no snapshot by one answer out of all proportion", async () => {
+  tellSecond(1_000_000_000_000n);
+  const running = await follow();
+  await expect.poll(heights).toEqual([100n]);
+  expect(running.log.join("")).toContain("says height 1000000000000, and the last one that was believed is 100");
+});
+
 it("does not believe a node that is on another chain than the snapshots are", async () => {
   const first = await follow();
   await expect.poll(heights).toEqual([100n]);
