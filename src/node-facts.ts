@@ -18,10 +18,13 @@ export interface NodeFacts {
   readonly quiesce: Quiesce;
 }
 
+/** Of a hash, or what identifies a chain, in characters. */
+export const MAX_TEXT = 200;
+
 export const nodeForm = v.object({
   family: v.pipe(v.string(), v.maxLength(40)),
-  chain: v.exactOptional(v.pipe(v.string(), v.maxLength(200))),
+  chain: v.exactOptional(v.pipe(v.string(), v.maxLength(MAX_TEXT))),
   before: v.pipe(v.string(), v.regex(/^(0|[1-9]\d{0,19})$/)),
-  hash: v.exactOptional(v.pipe(v.string(), v.maxLength(200))),
+  hash: v.exactOptional(v.pipe(v.string(), v.maxLength(MAX_TEXT))),
   quiesce: v.picklist(QUIESCE),
 });

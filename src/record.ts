@@ -1,5 +1,6 @@
 import * as v from "valibot";
 
+import { MAX_TEXT } from "./node-facts.ts";
 import { parseStored } from "./stored.ts";
 
 /**
@@ -37,7 +38,7 @@ export interface Verified {
 export const MAX_WHY = 500;
 
 const digits = v.pipe(v.string(), v.regex(/^(0|[1-9]\d{0,19})$/));
-const hash = v.exactOptional(v.pipe(v.string(), v.maxLength(200)));
+const hash = v.exactOptional(v.pipe(v.string(), v.maxLength(MAX_TEXT)));
 
 export const recordForm = v.object({
   btm: v.literal(1),

@@ -1,5 +1,6 @@
 import { BtmError } from "../errors.ts";
 import { type Height, MAX_HEIGHT } from "../height.ts";
+import { MAX_TEXT } from "../node-facts.ts";
 import { escapeText, quote } from "../text.ts";
 import type { Json } from "./exact-json.ts";
 import { pathText, type JsonPath, parsePath, valueAt } from "./json-path.ts";
@@ -37,10 +38,11 @@ export class Answer {
     return height as Height;
   }
 
+  /** A hash, the name of a chain: what is kept with a snapshot, and is no longer than that may be. */
   text(path: string | JsonPath): string {
     const value = this.#at(path);
-    if (typeof value === "string" && value !== "") return value;
-    throw this.#unfit(path, value, "a text");
+    if (typeof value === "string" && value !== "" && value.length <= MAX_TEXT) return value;
+    throw this.#unfit(path, value, `a text of at most ${String(MAX_TEXT)} characters`);
   }
 
   /** Undefined when it is missing, null or empty. */
@@ -58,9 +60,9 @@ export class Answer {
   /** A text or number, as text. */
   id(path: string): string {
     const value = this.#at(path);
-    if ((typeof value === "string" && value !== "") || typeof value === "bigint") return String(value);
-    if (typeof value === "number" && Number.isSafeInteger(value)) return String(value);
-    throw this.#unfit(path, value, "a text or a whole number");
+    if (typeof value === "bigint" || (typeof value === "number" && Number.isSafeInteger(value))) return String(value);
+    if (typeof value === "string" && value !== "" && value.length <= MAX_TEXT) return value;
+    throw this.#unfit(path, value, `a text of at most ${String(MAX_TEXT)} characters or a whole number`);
   }
 
   /** Whether there is something other than null. */

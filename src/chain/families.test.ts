@@ -1,3 +1,5 @@
+import { setImmediate } from "node:timers/promises";
+
 import { describe, expect, it, onTestFinished } from "vitest";
 
 import { failureOf } from "../../test/support/expect-code.ts";
@@ -71,6 +73,23 @@ describe.each(scripted)("%s", (name) => {
     expect((await read(told, "12")).chosen?.height).toBe(88n);
     expect((await read(told, "0")).chosen?.height).toBe(100n);
     expect((await read(told, "101")).chosen).toBeUndefined();
+  });
+
+  it("fails as one when nobody listens, whatever else it has asked", async () => {
+    const told = await chainOf(name);
+    await told.server.stop();
+    await failureOf(read(told), "NODE_UNREACHABLE");
+    // What is rejected without a handler ends a daemon; vitest fails with it.
+    await setImmediate();
+  });
+
+  it("refuses what is longer than a snapshot may keep", async () => {
+    const told = await chainOf(name, { chain: "c".repeat(201) });
+    const { head, chain } = await read(told).catch((error: unknown) => {
+      expect(error).toMatchObject({ code: "NODE_ANSWER" });
+      return { head: undefined, chain: undefined };
+    });
+    for (const text of [head?.hash, chain]) expect((text ?? "").length).toBeLessThanOrEqual(200);
   });
 
   it("tells the hash of a block, and that there is none", async () => {

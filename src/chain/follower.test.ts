@@ -311,6 +311,17 @@ describe("push", () => {
     return { server, followed: new Followed({ url: server.url, family: "evm", finality: LATEST, ...source }) };
   }
 
+  /** Two that listen on ports next to each other. */
+  async function neighbours(first: Script, second: Script): Promise<{ server: ScriptedNode; feed: ScriptedNode }> {
+    for (let tries = 0; tries < 50; tries++) {
+      const feed = await ScriptedNode.start(second);
+      const server = await ScriptedNode.start(first, feed.port - 1).catch(() => undefined);
+      if (server !== undefined) return { server, feed };
+      await feed.stop();
+    }
+    throw new Error("No two ports next to each other are free");
+  }
+
   it("wakes, and the height is asked for", async () => {
     const chain = chainState();
     const { server, followed } = await pushed(SCRIPTS.evm(chain));
@@ -403,6 +414,19 @@ describe("push", () => {
     server.announce(message);
     await followed.clock.pass(100);
     await followed.until(() => followed.heights.includes(101n));
+  });
+
+  it.each([
+    ["that its family supposes is told no password", undefined],
+    ["that is configured is told the password", "configured"],
+  ])("of another port %s", async (_, push) => {
+    const { server, feed } = await neighbours(SCRIPTS.solana(chainState()), { socketPath: "/" });
+    const pushUrl = push === undefined ? {} : { pushUrl: `ws://127.0.0.1:${String(feed.port)}` };
+    const source = { url: server.url, family: "solana", user: "rpc", password: "hunter2", ...pushUrl } as const;
+    const followed = new Followed({ finality: LATEST, ...source });
+    await feed.until(() => feed.subscriptions.length === 1);
+    expect(feed.upgrades.map(({ authorization }) => authorization !== undefined)).toEqual([push !== undefined]);
+    await followed.follower.stop();
   });
 
   it("of solana wakes", async () => {

@@ -245,7 +245,11 @@ export class Follower {
     if (push.urls.length === 0) return;
     this.#push = new PushListener({
       push,
-      authorization: () => this.#node.authorization(),
+      // On another port, which the family only supposes, anybody may listen.
+      authorization: async (url) => {
+        const isKnown = pushUrl !== undefined || url.host === this.#node.url.host;
+        return isKnown ? this.#node.authorization() : undefined;
+      },
       onNews: () => {
         this.#hints++;
         this.#endSleep?.(false);

@@ -6,7 +6,8 @@ import { openWebSocket } from "./web-socket.ts";
 
 export interface PushListenerOptions {
   readonly push: Push;
-  readonly authorization: () => Promise<string | undefined>;
+  /** What goes with the request to that place. */
+  readonly authorization: (url: URL) => Promise<string | undefined>;
   readonly onNews: () => void;
   /** A channel that told of something is over: what comes next may not be told. */
   readonly onLost: () => void;
@@ -52,9 +53,10 @@ export class PushListener {
   async #open(): Promise<void> {
     const { push, authorization, onNews, clock } = this.#options;
     const url = push.urls[this.#attempts++ % push.urls.length];
+    if (url === undefined) return;
     // The poll has found the credentials wrong too, and says so.
-    const header = await authorization().catch(() => undefined);
-    if (this.#isStopped || url === undefined) return;
+    const header = await authorization(url).catch(() => undefined);
+    if (this.#isStopped) return;
     const options = {
       url,
       authorization: header,

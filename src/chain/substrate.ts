@@ -15,8 +15,9 @@ export const substrate: Family = {
     const [genesis, health, head, finalized] = await Promise.all([
       node.call("chain_getBlockHash", [0]),
       node.call("system_health"),
-      blockOf(node, await node.call("chain_getBlockHash")),
-      finality.kind === "finalized" ? blockOf(node, await node.call("chain_getFinalizedHead")) : undefined,
+      // All are under way before any is waited for: what fails meanwhile would be nobody's.
+      blockOf(node, node.call("chain_getBlockHash")),
+      finality.kind === "finalized" ? blockOf(node, node.call("chain_getFinalizedHead")) : undefined,
     ]);
     return {
       head,
@@ -47,7 +48,8 @@ export const substrate: Family = {
 };
 
 /** By its hash, so that number and hash are of one block whatever becomes the best one in between. */
-async function blockOf(node: Node, hash: Answer): Promise<Block> {
-  const header = await node.call("chain_getHeader", [hash.text("")]);
-  return { height: header.height("number", { base: "hex" }), hash: hash.text("") };
+async function blockOf(node: Node, asked: Promise<Answer>): Promise<Block> {
+  const hash = (await asked).text("");
+  const header = await node.call("chain_getHeader", [hash]);
+  return { height: header.height("number", { base: "hex" }), hash };
 }

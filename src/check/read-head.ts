@@ -88,8 +88,8 @@ export class HeadReader {
       const hashOf = of === head.height ? hash : of < head.height ? await family.hashAt?.(this.#client, of) : undefined;
       return { height: head.height, hash, chain, family: family.name, hashOf };
     } catch (error) {
-      if (!isBtmError(error)) throw error;
-      this.why = reason(error);
+      // Also what nobody thought of: a node that answers so is not ready, or never will be.
+      this.why = isBtmError(error) ? reason(error) : String(error);
       return undefined;
     }
   }

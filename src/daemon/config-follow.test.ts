@@ -78,6 +78,8 @@ it("reads every key", () => {
 it.each([
   ['chain = "evm"', '3 Cannot use chain "evm": it says how a node is followed, and none is'],
   ['while_syncing = "take"', '3 Cannot use while_syncing "take": it says how a node is followed, and none is'],
+  ['password = "hunter2"', "3 Cannot use password as it is given: it says how a node is followed, and none is"],
+  [`${NODE}request_body = "key"`, "4 Cannot use request_body as it is given: it is for the family http alone"],
   ['follow = "ftp://127.0.0.1"', "3 Cannot use the URL of the node: expected one of http or https"],
   ["follow = 8545", "3 Cannot use the URL of the node: expected one of http or https"],
   [`${NODE}chain = "doge"`, /^4 Cannot use chain "doge": expected evm, beacon, /],

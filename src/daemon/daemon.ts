@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 
 import { monotonicMicroseconds, notify } from "../sys/notify.ts";
+import { within } from "../sys/within.ts";
 import { count } from "../text.ts";
 import { VERSION } from "../version.ts";
 import { Api } from "./api.ts";
@@ -36,11 +37,11 @@ export class Daemon {
   #config: DaemonConfig | undefined;
   #compat: CompatSocket | undefined;
   #groups: readonly ServedGroup[] = [];
-  #ticking: Promise<void> = Promise.resolve();
+  /** Of each group, when it is looked at next, or that it is at the moment. */
+  readonly #ticks = new Map<ServedGroup, NodeJS.Timeout | Promise<void>>();
   #isServing = false;
   #isStopping = false;
   #watchdog: NodeJS.Timeout | undefined;
-  #next: NodeJS.Timeout | undefined;
   #told = "";
   #reloading: Promise<void> = Promise.resolve();
 
@@ -72,7 +73,7 @@ export class Daemon {
     log.level = config.logLevel;
     await prepareSocket(config.socket, log);
     this.#groups = togetherIn(config).map((together) => new ServedGroup(together, log));
-    await Promise.all(this.#groups.map((group) => group.start()));
+    await startAll(this.#groups);
     if (config.compatSocket) this.#openCompat();
     try {
       await this.#server.listen(config.socket);
@@ -85,7 +86,7 @@ export class Daemon {
     log.info(`btm ${VERSION} listens on ${config.socket}`);
     this.#tell({ READY: "1", STATUS: this.#sentence() });
     this.#isServing = true;
-    this.#tick();
+    for (const group of this.#groups) this.#tick(group);
     const period = watchdogPeriodMs(this.#options.env, process.pid);
     if (period === undefined) return;
     this.#watchdog = setInterval(() => {
@@ -133,11 +134,12 @@ export class Daemon {
         return kept.find((old) => isDeepStrictEqual(old.config, together)) ?? new ServedGroup(together, log);
       });
       // In between it would be known to nobody.
-      await Promise.all(next.filter((group) => !kept.includes(group)).map((group) => group.start()));
+      await startAll(next.filter((group) => !kept.includes(group)));
       if (config.compatSocket) this.#openCompat();
       else await this.#closeCompat();
       this.#groups = next;
       for (const group of kept) if (!next.includes(group)) this.#letGo(group);
+      for (const group of next) if (!kept.includes(group)) this.#tick(group);
       log.level = config.logLevel;
       this.#config = { ...config, socket: this.#config?.socket ?? config.socket };
       log.info(`Read the configuration again: ${count(this.#volumes.length, "volume")}`);
@@ -151,11 +153,11 @@ export class Daemon {
   async stop(): Promise<void> {
     this.#tell({ STOPPING: "1", STATUS: "Finishing the snapshots under way" });
     this.#isStopping = true;
-    clearTimeout(this.#next);
+    for (const tick of this.#ticks.values()) if (!(tick instanceof Promise)) clearTimeout(tick);
     await this.#reloading;
     await Promise.all([this.#server.close(), this.#closeCompat()]);
     await Promise.all([...this.#groups.map((group) => group.leave()), ...this.#leaving]);
-    await this.#ticking;
+    await Promise.all(this.#groups.map((group) => this.#endTicks(group)));
     // A commit may take minutes: until here it is alive.
     clearInterval(this.#watchdog);
     this.#options.log.info("Stopped");
@@ -166,27 +168,38 @@ export class Daemon {
   }
 
   #letGo(group: ServedGroup): void {
-    const leaving = group.leave().finally(() => {
+    const leaving = Promise.all([this.#endTicks(group), group.leave()]).then(() => undefined);
+    void leaving.finally(() => {
       this.#leaving.delete(leaving);
     });
     this.#leaving.add(leaving);
   }
 
-  /** The next one is set when it has ended: a disk that does not answer must not pile them up. */
-  #tick(): void {
-    this.#ticking = Promise.all(this.#groups.map((group) => group.tick())).then(() => {
+  /** The next one is set when it has ended: a disk that does not answer must not pile them up, nor hold up others. */
+  #tick(group: ServedGroup): void {
+    const ticking = group.tick().then(() => {
       const sentence = this.#sentence();
       if (sentence !== this.#told) this.#tell({ STATUS: sentence });
       this.#told = sentence;
-      if (this.#isStopping) return;
-      const waits = this.#volumes.map(({ governor }) => governor.lookAgainMs);
-      this.#next = setTimeout(
+      this.#ticks.delete(group);
+      if (this.#isStopping || !this.#groups.includes(group)) return;
+      const waits = group.volumes.map(({ governor }) => governor.lookAgainMs);
+      const next = setTimeout(
         () => {
-          this.#tick();
+          this.#tick(group);
         },
         Math.min(TICK_MS, ...waits),
       );
+      this.#ticks.set(group, next);
     });
+    this.#ticks.set(group, ticking);
+  }
+
+  async #endTicks(group: ServedGroup): Promise<void> {
+    const tick = this.#ticks.get(group);
+    if (tick instanceof Promise) await tick;
+    else clearTimeout(tick);
+    this.#ticks.delete(group);
   }
 
   #tell(variables: Readonly<Record<string, string>>): void {
@@ -233,6 +246,11 @@ export class Daemon {
   }
 }
 
+/** A disk that does not answer, and a node that is started after an interrupted rollback, must not keep the others waiting. */
+async function startAll(groups: readonly ServedGroup[]): Promise<void> {
+  await within(START_MS, Promise.all(groups.map((group) => group.start())));
+}
+
 function proofStatus({ last, isRunning }: Verification): object {
   const { snapshot, verified } = last ?? {};
   return {
@@ -258,5 +276,6 @@ function nodeStatus({ state, quiesce }: FollowedNode): object {
   };
 }
 
+const START_MS = 30_000;
 const DEADLINE_MS = 10_000;
 const TICK_MS = 10_000;

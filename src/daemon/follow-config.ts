@@ -67,7 +67,7 @@ export function readFollow(input: FollowInput, attempt: Attempt): FollowConfig |
   if (follow === undefined) {
     for (const [key, value] of Object.entries(input) as [FollowKey, unknown][]) {
       if (value !== undefined)
-        attempt(key, () => refuse(key, show(value), "it says how a node is followed, and none is"));
+        attempt(key, () => refuse(key, shownOf(key, value), "it says how a node is followed, and none is"));
     }
     return undefined;
   }
@@ -132,7 +132,7 @@ function readHttp(input: FollowInput, attempt: Attempt): HttpOptions | undefined
   if (heightPath === undefined) {
     for (const key of ["heightBase", "heightOffset", "hashPath", "requestBody"] as const) {
       const value = input[key];
-      if (value !== undefined) attempt(key, () => refuse(key, show(value), "it is for the family http alone"));
+      if (value !== undefined) attempt(key, () => refuse(key, shownOf(key, value), "it is for the family http alone"));
     }
     return undefined;
   }
@@ -175,6 +175,13 @@ function oneOf<const T extends string>(key: string, value: string, known: readon
   const found = known.find((one) => one === value);
   return found ?? refuse(key, show(value), `expected ${known.join(", ")}`);
 }
+
+/** What may hold a secret is told by its key alone. */
+function shownOf(key: FollowKey, value: unknown): string {
+  return SECRET.has(key) ? "as it is given" : show(value);
+}
+
+const SECRET: ReadonlySet<FollowKey> = new Set(["follow", "push", "user", "password", "cookie", "requestBody"]);
 
 function refuse(key: string, value: string, why: string): never {
   const name = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

@@ -19,6 +19,7 @@ it("says once that it cannot tell how much is free, and once that it can again",
     btm: { thin: unexpected, undoPoints: unexpected, dropUndo: unexpected, list: unexpected },
     space: () => Promise.resolve(space),
     log: new Log({ write: (line) => lines.push(line), isJournal: true, now: () => new Date() }),
+    makeWay: () => Promise.resolve(false),
     onRemoved: () => undefined,
     now: () => 0,
   });
@@ -99,6 +100,7 @@ function siblingsIn(pool: Pool, waits: () => number): Governor[] {
       },
       space: () => Promise.resolve({ free: 60n, size: 1000n }),
       log: new Log({ write: (line) => pool.lines.push(line), isJournal: true, now: () => new Date() }),
+      makeWay: () => Promise.resolve(false),
       onRemoved: () => undefined,
       now: () => 0,
     });

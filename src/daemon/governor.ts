@@ -16,6 +16,8 @@ export interface GovernorDeps {
   readonly log: Log;
   /** Milliseconds that only go forwards. */
   readonly now: () => number;
+  /** Ends what needs space and can be done later; whether there was something. */
+  readonly makeWay: () => Promise<boolean>;
   /** Told of what is gone. */
   readonly onRemoved: (heights: readonly bigint[]) => void;
 }
@@ -77,7 +79,7 @@ export class Governor {
   }
 
   async #run(): Promise<void> {
-    const { config, btm, log } = this.#deps;
+    const { config, btm, log, makeWay } = this.#deps;
     this.#steppedAt = this.#deps.now();
     try {
       await this.#look();
@@ -85,6 +87,8 @@ export class Governor {
       // While there is enough the disk is not touched.
       const isShort = this.free < this.wanted;
       if (!isShort) this.#leastLeft = undefined;
+      // That goes before any snapshot does; what it has freed the next step sees.
+      if (isShort && (await makeWay())) return;
       const ours = isShort ? await this.#ours() : [];
       const points = isShort ? await btm.undoPoints() : [];
       const next = stepAtFloor({

@@ -1,7 +1,6 @@
 import type { Quiesce } from "../node-facts.ts";
 import type { Hold } from "../quiesce/hold-session.ts";
-import { withQuiesce } from "../quiesce/quiesce.ts";
-import { wholeUnitName } from "../rollback/unit-name.ts";
+import { unitOf, withQuiesce } from "../quiesce/quiesce.ts";
 import { withDirectory } from "../sys/directory.ts";
 import { AT_FDCWD, syncFileSystem } from "../sys/libc.ts";
 import type { ServedVolume } from "./served-volume.ts";
@@ -43,7 +42,7 @@ export async function withAllQuiet<V extends QuietVolume, T>(
   const done = new Map<V, Quiesce>();
   for (const volume of volumes) done.set(volume, await flush(volume, options));
   const units = unitsOf(volumes);
-  for (const volume of units.flatMap((held) => held.volumes)) await writeOut(volume.folder);
+  for (const volume of units.flatMap((held) => held.volumes)) await writeOut(volume.folder, options);
   return withAllHeld(units, options, take, done);
 }
 
@@ -68,7 +67,7 @@ function unitsOf<V extends QuietVolume>(volumes: readonly V[]): HeldUnit<V>[] {
   for (const volume of volumes) {
     const { quiesce: kind, config } = volume;
     if ((kind !== "freeze" && kind !== "stop") || config.unit === undefined) continue;
-    const unit = wholeUnitName(config.unit);
+    const unit = unitOf(config.unit);
     const before = units.get(unit);
     units.set(unit, {
       unit,
@@ -93,7 +92,12 @@ async function flush({ quiesce, node }: QuietVolume, { canAsk, warn }: QuietOpti
 }
 
 /** While the node still runs: what it has written is then out of the way, and it is held for less long. */
-async function writeOut(folder: string | undefined): Promise<void> {
+async function writeOut(folder: string | undefined, { warn }: QuietOptions): Promise<void> {
   if (folder === undefined) return;
-  await withDirectory(AT_FDCWD, folder, syncFileSystem);
+  try {
+    await withDirectory(AT_FDCWD, folder, syncFileSystem);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    warn(error);
+  }
 }

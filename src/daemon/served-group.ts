@@ -34,6 +34,9 @@ export class ServedGroup {
   #saidLacking = "";
   /** Heights that a followed node told and nobody else asked for: a newer one may be taken in their place. */
   readonly #followed = new Set<Height>();
+  /** How many wait for a height exactly. */
+  readonly #asked = new Map<Height, number>();
+  #starting: Promise<void> | undefined;
 
   constructor(config: Together, log: Log) {
     const [first] = config.volumes;
@@ -57,7 +60,14 @@ export class ServedGroup {
   }
 
   /** What was interrupted is finished, and what is pinned by the configuration pinned. Never fails. */
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    this.#starting ??= this.#start().finally(() => {
+      this.#starting = undefined;
+    });
+    return this.#starting;
+  }
+
+  async #start(): Promise<void> {
     const before = this.problem;
     try {
       for (const volume of this.volumes) await volume.start(this.#pins);
@@ -95,9 +105,18 @@ export class ServedGroup {
       .finally(() => this.#followed.delete(height));
   }
 
-  ask(height: Height): Promise<Answer> {
-    this.#followed.delete(height);
-    return this.#count(this.queue.ask(height));
+  async ask(height: Height): Promise<Answer> {
+    this.#asked.set(height, (this.#asked.get(height) ?? 0) + 1);
+    try {
+      const answer = await this.#count(this.queue.ask(height));
+      if (answer.height === height) return answer;
+      // One that was under way already, for a node that had gone on.
+      return { ...answer, taken: false, height, reason: "superseded", winner: answer.height };
+    } finally {
+      const left = (this.#asked.get(height) ?? 1) - 1;
+      if (left === 0) this.#asked.delete(height);
+      else this.#asked.set(height, left);
+    }
   }
 
   async #count(asked: Promise<Answer>): Promise<Answer> {
@@ -124,6 +143,12 @@ export class ServedGroup {
       }
     }
     return results[this.volumes.indexOf(short)] ?? { removed: [], failed: [], recovered: [] };
+  }
+
+  /** Ends what needs space on their disk and can be done later; whether there was something. */
+  async makeWay(): Promise<boolean> {
+    const verifications = this.volumes.flatMap(({ verification }) => verification ?? []);
+    return (await Promise.all(verifications.map((verification) => verification.giveWay()))).includes(true);
   }
 
   /** Told of what is gone of one of them. */
@@ -164,7 +189,7 @@ export class ServedGroup {
     const volume = this.volumes.find(({ node }) => node !== undefined);
     if (volume?.node === undefined) return { height, volume: undefined, facts: undefined };
     try {
-      const isExact = isPinned || !this.#followed.has(height);
+      const isExact = isPinned || this.#asked.has(height) || !this.#followed.has(height);
       return { ...(await volume.node.before(height, isExact)), volume };
     } catch (error) {
       if (!isBtmError(error) || error.code === "NODE_BEHIND" || error.code === "WRONG_CHAIN") throw error;
@@ -185,7 +210,8 @@ export class ServedGroup {
     });
     const results = await this.#snapshotAll(height, nodes, isPinned);
     const taken = results.some((result) => result.taken);
-    if (taken && followed !== undefined) followed.learnAfter(height, quieted.get(followed) ?? "none");
+    const node = followed === undefined ? undefined : nodes[this.volumes.indexOf(followed)];
+    if (taken && followed !== undefined && node !== undefined) followed.learnAfter(height, node);
     return results;
   }
 

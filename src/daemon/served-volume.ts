@@ -1,4 +1,5 @@
 import { setTimeout } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 
 import { Btm } from "../btm.ts";
 import type { BtmOptions } from "../cfg.ts";
@@ -6,7 +7,7 @@ import type { Snapshot } from "../driver/driver.ts";
 import { isBtmError } from "../errors.ts";
 import type { Height } from "../height.ts";
 import type { SnapshotResult } from "../results.ts";
-import type { Quiesce } from "../node-facts.ts";
+import type { NodeFacts, Quiesce } from "../node-facts.ts";
 import { checkQuiesce } from "../quiesce/prepare.ts";
 import type { VolumeConfig } from "./config.ts";
 import type { FollowConfig } from "./follow-config.ts";
@@ -50,6 +51,7 @@ export class ServedVolume {
   /** Aborted when it is left. */
   readonly #left = new AbortController();
   #orphansAt = -Infinity;
+  #isLooking = false;
   /** Until then each new height may be one of another branch that comes up to a snapshot. */
   #doubtUntil = -Infinity;
 
@@ -77,6 +79,7 @@ export class ServedVolume {
       space: () => freeSpaceOf(cfg.volume, this.resolved),
       log,
       now: () => performance.now(),
+      makeWay: () => group.makeWay(),
       onRemoved: (heights) => {
         group.removed(this, heights as readonly Height[]);
       },
@@ -161,15 +164,27 @@ export class ServedVolume {
   /** Looks from time to time whether the blocks of its newest snapshots are on the chain, and a node starts from the newest. */
   tick(): void {
     if (this.node?.state.kind === "following") this.#learn(this.#lookForOrphans());
-    if (this.verification !== undefined) this.#learn(this.verification.tick(() => this.btm.list()));
+    const { verification, governor } = this;
+    if (verification === undefined) return;
+    // The node that is started from a copy writes.
+    const canStart = !governor.isShort && !governor.isPaused;
+    this.#learn(verification.tick(() => this.btm.list(), canStart));
   }
 
   async #lookForOrphans(): Promise<void> {
     const { node } = this;
     const now = performance.now();
-    if (node === undefined || (now >= this.#doubtUntil && now - this.#orphansAt < ORPHANS_MS)) return;
-    this.#orphansAt = now;
-    const orphans = await orphansAmong(await this.btm.list(), (height) => node.hashAt(height));
+    const pauseMs = now < this.#doubtUntil ? DOUBTED_MS : ORPHANS_MS;
+    if (node === undefined || this.#isLooking || now - this.#orphansAt < pauseMs) return;
+    this.#isLooking = true;
+    let orphans: Height[];
+    try {
+      orphans = await orphansAmong(await this.btm.list(), (height) => node.hashAt(height));
+    } finally {
+      this.#isLooking = false;
+      // A look that takes long leaves the node as long in peace.
+      this.#orphansAt = performance.now();
+    }
     for (const height of orphans.filter((one) => !this.orphans.includes(one))) {
       const what = "its block is no longer on the chain";
       this.#log.warning(`${this.config.name}: the snapshot at ${String(height)} is of another branch: ${what}`);
@@ -178,8 +193,8 @@ export class ServedVolume {
   }
 
   /** In a while puts down where the node stood after a snapshot; one that was stopped answers late. */
-  learnAfter(height: Height, quiesce: Quiesce): void {
-    this.#learn(this.#learnAfter(height, quiesce === "stop" ? STARTING_MS : 0));
+  learnAfter(height: Height, node: NodeFacts): void {
+    this.#learn(this.#learnAfter(height, node, node.quiesce === "stop" ? STARTING_MS : 0));
   }
 
   /** What is worth less than a snapshot, and keeps none waiting; it is waited for at the end. */
@@ -194,19 +209,26 @@ export class ServedVolume {
     this.#learning.add(learning);
   }
 
-  async #learnAfter(height: Height, patienceMs: number): Promise<void> {
+  async #learnAfter(height: Height, node: NodeFacts, patienceMs: number): Promise<void> {
     const begin = performance.now();
+    let waited = 0;
     for (;;) {
       const after = await this.node?.after();
       if (after !== undefined) {
+        // Meanwhile the volume may have been rolled back, and that height taken again.
+        if (waited > 0 && !isDeepStrictEqual(await this.#factsAt(height), node)) return;
         await this.btm.describe(height, { after });
         return;
       }
-      const waited = performance.now() - begin;
+      waited = performance.now() - begin;
       if (this.#left.signal.aborted || waited >= patienceMs) return;
       // Once a second at first, less and less often later.
       await setTimeout(Math.max(1000, waited / 20), undefined, { signal: this.#left.signal }).catch(() => undefined);
     }
+  }
+
+  async #factsAt(height: Height): Promise<NodeFacts | undefined> {
+    return (await this.btm.list()).find((snapshot) => snapshot.height === height)?.mark?.node;
   }
 
   ask(height: Height): Promise<Answer> {
@@ -242,7 +264,8 @@ export class ServedVolume {
 
 /** Between two looks at what is on the chain. */
 const ORPHANS_MS = 60_000;
-/** After a chain went back. */
+/** The same for a while after a chain went back. */
+const DOUBTED_MS = 2000;
 const DOUBT_MS = 600_000;
 /** A node takes from a second to half an hour to answer again after it was stopped. */
 const STARTING_MS = 3_600_000;

@@ -26,14 +26,18 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function verification(run: (command: UnitCommand) => Promise<UnitEnd>): Verification {
+function verification(
+  run: (command: UnitCommand) => Promise<UnitEnd>,
+  end: (unit: string) => Promise<void> = () => Promise.resolve(),
+): Verification {
   const [volume] = parseConfig(CONFIG, "btm.toml").volumes;
   if (volume?.verify === undefined) throw new Error("There is no verification");
   const log = new Log({ write: (line) => lines.push(line), isJournal: true, now: () => new Date() });
-  return new Verification(volume, volume.verify, log, (command) => {
+  const asking = (command: UnitCommand): Promise<UnitEnd> => {
     asked.push(command);
     return run(command);
-  });
+  };
+  return new Verification(volume, volume.verify, log, asking, end);
 }
 
 const snapshots = (): Promise<readonly Snapshot[]> =>
@@ -89,4 +93,30 @@ it("knows from systemd-run that a unit of the name is there", () => {
   expect(isTaken(1, `${start} already exists.`)).toBe(true);
   expect(isTaken(1, "Failed to start transient service unit: Access denied")).toBe(false);
   expect(isTaken(10, `btm: the node said: ${start} already exists`)).toBe(false);
+});
+
+it("is not begun while space is short, and ended when it becomes so", async () => {
+  const { promise, resolve } = Promise.withResolvers<UnitEnd>();
+  const ended: string[] = [];
+  const one = verification(
+    ({ signal }) => {
+      signal.addEventListener("abort", () => {
+        resolve({ status: 143, stderr: "btm: ended" });
+      });
+      return promise;
+    },
+    (unit) => Promise.resolve(void ended.push(unit)),
+  );
+  await one.tick(snapshots, false);
+  expect([asked.length, await one.giveWay()]).toEqual([0, false]);
+  await tick(one, MINUTE);
+  expect([asked.length, one.isRunning]).toEqual([1, true]);
+  expect(await one.giveWay()).toBe(true);
+  expect([ended, one.isRunning]).toEqual([["btm-verify-node.service"], false]);
+  expect(lines.join("")).toContain("tried again in an hour: space is short");
+  expect(lines.join("")).not.toContain("ALARM");
+  await tick(one, MINUTE * 30);
+  expect(asked).toHaveLength(1);
+  await tick(one, MINUTE * 31);
+  expect(asked).toHaveLength(2);
 });

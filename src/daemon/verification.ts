@@ -1,7 +1,7 @@
 import { ownCommand } from "../check/self.ts";
 import type { Snapshot } from "../driver/driver.ts";
 import { BtmError, isBtmError } from "../errors.ts";
-import { runInUnit } from "../quiesce/in-unit.ts";
+import { endUnit, runInUnit } from "../quiesce/in-unit.ts";
 import { escapeText } from "../text.ts";
 import type { VolumeConfig } from "./config.ts";
 import { errorText, type Log } from "./log.ts";
@@ -13,7 +13,9 @@ export class Verification {
   readonly #config: VerifyConfig;
   readonly #log: Log;
   readonly #run: typeof runInUnit;
+  readonly #end: typeof endUnit;
   readonly #stopped = new AbortController();
+  #isInTheWay = new AbortController();
   #lookedAt = -Infinity;
   #triedAt: number | undefined;
   #running: Promise<void> | undefined;
@@ -22,19 +24,24 @@ export class Verification {
   /** As last seen. */
   last: Proof | undefined;
 
-  constructor(volume: VolumeConfig, config: VerifyConfig, log: Log, run = runInUnit) {
+  constructor(volume: VolumeConfig, config: VerifyConfig, log: Log, run = runInUnit, end = endUnit) {
     this.#volume = volume;
     this.#config = config;
     this.#log = log;
     this.#run = run;
+    this.#end = end;
   }
 
   get isRunning(): boolean {
     return this.#running !== undefined || this.#isElsewhere;
   }
 
-  /** To be called every few seconds; lists at most once a minute. */
-  async tick(list: () => Promise<readonly Snapshot[]>): Promise<void> {
+  /**
+   * To be called every few seconds; lists at most once a minute.
+   *
+   * @param canStart false while there is no space for what a node writes
+   */
+  async tick(list: () => Promise<readonly Snapshot[]>, canStart = true): Promise<void> {
     if (this.#running !== undefined || performance.now() - this.#lookedAt < LOOK_MS) return;
     this.#lookedAt = performance.now();
     const snapshots = await list();
@@ -42,7 +49,7 @@ export class Verification {
     this.last = lastProof(snapshots, now);
     const due = dueForProof(snapshots, this.#config.every, { now, triedAt: this.#triedAt });
     if (due === undefined) this.#isElsewhere = false;
-    if (due === undefined || this.#stopped.signal.aborted) return;
+    if (due === undefined || !canStart || this.#stopped.signal.aborted) return;
     this.#running = this.#verify(due).finally(() => {
       this.#running = undefined;
     });
@@ -54,10 +61,32 @@ export class Verification {
     await this.#running;
   }
 
+  /** Ends the one under way: what it writes is wanted by the node. @returns whether there was one */
+  async giveWay(): Promise<boolean> {
+    if (!this.isRunning) return false;
+    this.#log.warning(`${this.#volume.name}: the verification is ended, and tried again in an hour: space is short`);
+    this.#isInTheWay.abort();
+    this.#triedAt = Date.now();
+    try {
+      await this.#end(this.#unit);
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      this.#log.error(`${this.#volume.name}: cannot end the verification: ${errorText(error)}`);
+    }
+    await this.#running;
+    this.#isElsewhere = false;
+    return true;
+  }
+
+  get #unit(): string {
+    return `btm-verify-${this.#volume.name}.service`;
+  }
+
   async #verify({ height }: Snapshot): Promise<void> {
     const { name } = this.#volume;
-    const [unit, timeoutMs] = [`btm-verify-${name}.service`, this.#config.timeoutSeconds * 1000 + MARGIN_MS];
-    const { signal } = this.#stopped;
+    const [unit, timeoutMs] = [this.#unit, this.#config.timeoutSeconds * 1000 + MARGIN_MS];
+    this.#isInTheWay = new AbortController();
+    const signal = AbortSignal.any([this.#stopped.signal, this.#isInTheWay.signal]);
     const snapshot = `the snapshot at ${String(height)}`;
     if (!this.#isElsewhere) this.#log.info(`${name}: verifying ${snapshot}`);
     try {
@@ -69,9 +98,9 @@ export class Verification {
         return;
       }
       const { status, stderr } = ended;
-      const last = stderr.trim().split("\n").at(-1) ?? "";
       if (status === 0) this.#log.info(`${name}: ${snapshot} is good to start from`);
-      else this.#log.error(`${name}: ALARM: ${snapshot}: ${escapeText(last.slice(0, 1000))}`);
+      else if (this.#isInTheWay.signal.aborted) this.#log.info(`${name}: the verification of ${snapshot} has ended`);
+      else this.#log.error(`${name}: ALARM: ${snapshot}: ${escapeText(reasonIn(stderr).slice(0, 1000))}`);
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       if (isBtmError(error) && error.code === "ABORTED")
@@ -96,6 +125,12 @@ export class Verification {
       ...["--", ...command],
     ];
   }
+}
+
+/** What btm says of its failure, before a hint; what it said last when that is not there. */
+function reasonIn(stderr: string): string {
+  const lines = stderr.trim().split("\n");
+  return lines.findLast((line) => line.startsWith("btm: ")) ?? lines.at(-1) ?? "";
 }
 
 /** @throws BtmError BAD_OPTION */

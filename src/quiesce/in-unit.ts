@@ -42,6 +42,17 @@ export async function runInUnit({ unit, file, args, timeoutMs, signal }: UnitCom
   return isTaken(ended.status, ended.stderr) ? "runs-already" : ended;
 }
 
+/**
+ * Ends a unit that {@link runInUnit} has made, and waits for its end; elsewhere than under systemd there is none.
+ *
+ * @throws CommandTimeout
+ */
+export async function endUnit(unit: string): Promise<void> {
+  const systemctl = isUnderSystemd() ? systemProgram("systemctl") : undefined;
+  if (systemctl === undefined) return;
+  await runCommand(systemctl, ["stop", "--no-ask-password", "--", unit], { timeoutMs: ENDING_MS });
+}
+
 /** A word in which systemd expands no variable (systemd.service(5), "Command lines"). */
 function literal(word: string): string {
   return word.replaceAll("$", "$$$$");
@@ -53,5 +64,7 @@ export function isTaken(status: number | null, stderr: string): boolean {
 }
 
 const GOES_ON: ReadonlySet<string> = new Set(["active", "activating", "deactivating", "reloading", "refreshing"]);
+/** TimeoutStopSec= is 90 s by default, and SIGKILL comes after. */
+const ENDING_MS = 120_000;
 /** To undo what it has made. */
 const GRACE_MS = 15_000;

@@ -1,4 +1,5 @@
 import type { BtmError } from "../errors.ts";
+import { wholeUnitName } from "../rollback/unit-name.ts";
 import { type Hold, HoldSession, type Held } from "./hold-session.ts";
 
 export interface QuiesceOptions {
@@ -48,4 +49,9 @@ export async function withQuiesce<T>(
   } finally {
     await session.end();
   }
+}
+
+/** The unit that a name means, whole: two volumes of one node may name it differently. */
+export function unitOf(given: string): string {
+  return wholeUnitName(given);
 }

@@ -1,5 +1,11 @@
 import { EventEmitter, once } from "node:events";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import {
+  type IncomingHttpHeaders,
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { gzipSync } from "node:zlib";
@@ -74,6 +80,8 @@ export class ScriptedNode {
   authorization: string | undefined;
   /** What was sent over WebSockets. */
   readonly subscriptions: unknown[] = [];
+  /** The headers of requests for a WebSocket. */
+  readonly upgrades: IncomingHttpHeaders[] = [];
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #channels = new Set<WebSocket>();
@@ -225,6 +233,7 @@ export class ScriptedNode {
         socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n");
         return;
       }
+      this.upgrades.push(request.headers);
       channels.handleUpgrade(request, socket, head, (channel) => {
         this.#channels.add(channel);
         channel.on("error", () => undefined);
