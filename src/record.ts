@@ -32,6 +32,8 @@ export interface Verified {
   readonly seconds: number;
   /** Of "differs" and "failed", for people. */
   readonly why?: string;
+  /** Of "failed": a command of the user's was the check, and no node was asked. */
+  readonly isCheck?: boolean;
 }
 
 /** A property of ZFS holds 8,191 bytes (zfsprops(7)), and JSON may make six of each character. */
@@ -51,6 +53,7 @@ export const recordForm = v.object({
       at: v.pipe(v.string(), v.isoTimestamp()),
       seconds: v.pipe(v.number(), v.minValue(0)),
       why: v.exactOptional(v.pipe(v.string(), v.maxLength(MAX_WHY))),
+      isCheck: v.exactOptional(v.boolean()),
     }),
   ),
 });

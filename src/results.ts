@@ -37,8 +37,10 @@ export interface Overview {
   readonly snapshots: readonly Snapshot[];
   /** The copies that are open, ascending by height. */
   readonly clones: readonly OpenClone[];
-  /** Ascending by number. */
-  readonly undoPoints: readonly UndoPoint[];
+  /** Ascending by number; undefined when only root may see them. */
+  readonly undoPoints: readonly UndoPoint[] | undefined;
+  /** What the next change will first finish or undo of an interrupted one, in words. */
+  readonly pending: readonly string[];
 }
 
 export interface SnapshotOptions extends CallOptions {

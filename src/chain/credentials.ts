@@ -77,7 +77,8 @@ function cookieFailure(file: string, error: unknown): BtmError {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   const name = `the cookie file ${quote(file)}`;
   if (code === "ENOENT") {
-    const hint = "The node writes it when it starts; is its data directory where this path says?";
+    const hint =
+      "The node writes it when it starts; below the volume it is where the node has it, as in regtest/.cookie";
     return new BtmError("NODE_UNREACHABLE", `Cannot ask the node: ${name} is not there`, { cause: error, hint });
   }
   const why = escapeText(error instanceof Error ? error.message : String(error));

@@ -44,7 +44,8 @@ export function verdictOf(known: Known, answer: Answer, isAsked: boolean, at: Da
     return { outcome: "differs", ...stands, ...rest, why: why.slice(0, MAX_WHY) };
   }
   if (!isAsked && answer.kind === "ended" && answer.status === 0) return { outcome: "passed", ...rest };
-  return { outcome: "failed", ...rest, why: whyOf(answer).slice(0, MAX_WHY) };
+  const kind = isAsked ? {} : { isCheck: true };
+  return { outcome: "failed", ...rest, why: whyOf(answer).slice(0, MAX_WHY), ...kind };
 }
 
 function differenceIn(known: Known, answer: Answer & { readonly kind: "answered" }): string | undefined {

@@ -12,7 +12,7 @@ import type { Job, NodeJob } from "./job.ts";
 export interface CommandOptions {
   /** The program and its arguments, in which "{path}" stands for the path of the copy: there is no shell. */
   readonly command: readonly string[];
-  /** All that it has besides BTM_PATH, BTM_HEIGHT and BTM_VOLUME; that of this process unless given. */
+  /** All that it has besides BTM_PATH, BTM_HEIGHT and BTM_VOLUME, and a HOME; that of this process unless given. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Its working directory; that of this process unless given. */
   readonly folder?: string;
@@ -94,10 +94,13 @@ export function jobOf(options: CommandOptions, where: Surroundings, node: NodeJo
     return value === undefined || OURS.includes(key) ? [] : [`${key}=${value}`];
   });
   const own = { BTM_PATH: path, BTM_HEIGHT: String(height), BTM_VOLUME: name };
+  // Services of systemd have none, and the wrappers of some nodes make a folder there: that /tmp is its own.
+  const home = inherited.some((line) => line.startsWith("HOME=")) ? [] : ["HOME=/tmp"];
   return {
     command: options.command.map((word) => word.replaceAll("{path}", path)),
     // The last of two of one name counts for some, the first for others.
     env: [
+      ...home,
       ...inherited.filter((line) => !Object.keys(own).some((key) => line.startsWith(`${key}=`))),
       ...Object.entries(own).map(([key, value]) => `${key}=${value}`),
     ],

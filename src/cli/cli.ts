@@ -47,13 +47,19 @@ export async function runCommandLine(
     return exitStatusOf.BAD_USAGE;
   }
   try {
+    refuseMixedCommand(args);
     await program.parseAsync(splitShortEquals(args, optionsWithValue(program)), { from: "user" });
     return status;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
     const known = program.commands.map((command) => command.name());
     const command = args.find((arg) => known.includes(arg)) ?? "btm";
-    const hint = command === "btm" ? "btm help lists the commands" : `btm help ${command} lists its options`;
+    const hint =
+      takesCommand(command) && !args.includes("--")
+        ? AFTER_DASHES
+        : command === "btm"
+          ? "btm help lists the commands"
+          : `btm help ${command} lists its options`;
     const failure = asBtmError(error, hint);
     const output = new Output(terminal, command, args.includes("--json"));
     const { recovered } = failure.details;
@@ -62,6 +68,20 @@ export async function runCommandLine(
     return failure.exitStatus;
   }
 }
+
+function takesCommand(name: string | undefined): boolean {
+  return name === "verify" || name === "bisect";
+}
+
+/** Without the dashes options of the node would be taken for ours: -s, -p and --timeout are. */
+function refuseMixedCommand(args: readonly string[]): void {
+  if (!takesCommand(args[0]) || args.includes("--") || args.some((arg) => arg === "-h" || arg === "--help")) return;
+  throw new BtmError("BAD_USAGE", `Cannot read the command line: there is no -- before the command to start`, {
+    hint: AFTER_DASHES,
+  });
+}
+
+const AFTER_DASHES = "For example: btm verify -s 1234000 -- /usr/bin/node --data {path}";
 
 function asBtmError(error: unknown, hint: string): BtmError {
   if (isBtmError(error)) return error;

@@ -94,7 +94,8 @@ export interface ListJson extends VolumeJson {
   readonly snapshots: readonly SnapshotJson[];
   readonly clones: readonly CloneJson[];
   /** How many there are. */
-  readonly undoPoints: number;
+  readonly undoPoints: number | null;
+  readonly pending: readonly string[];
 }
 
 export interface TakenJson extends ChangeJson {
@@ -231,13 +232,14 @@ function verifiedJson(verified: Verified): VerifiedJson {
   return { outcome, height: height ?? null, hash: hash ?? null, at, seconds, why: why ?? null };
 }
 
-export function listJson(
-  of: VolumeJson,
-  snapshots: readonly Snapshot[],
-  clones: readonly OpenClone[],
-  points: readonly UndoPoint[],
-): ListJson {
-  return { ...of, snapshots: snapshots.map(snapshotJson), clones: clones.map(cloneJson), undoPoints: points.length };
+export function listJson(of: VolumeJson, { snapshots, clones, undoPoints, pending }: results.Overview): ListJson {
+  return {
+    ...of,
+    snapshots: snapshots.map(snapshotJson),
+    clones: clones.map(cloneJson),
+    undoPoints: undoPoints?.length ?? null,
+    pending,
+  };
 }
 
 export function takenJson(of: VolumeJson, result: results.SnapshotResult): TakenJson {

@@ -31,11 +31,11 @@ export function makeProgram(run: Run): Commander {
     .helpCommand("help [command]", "print help")
     .addHelpText("after", "\nExit statuses and the documents of --json: docs/exit-codes.md, docs/json.md");
 
-  asking(common(program.command("list").description("list the snapshots of a volume"))).action((flags: CommonFlags) =>
+  asking(program.command("list").description("list the snapshots of a volume")).action((flags: CommonFlags) =>
     run("list", flags, async () => (await import("./commands/list.ts")).list),
   );
 
-  asking(common(program.command("snapshot").description("take a snapshot of a volume")))
+  asking(program.command("snapshot").description("take a snapshot of a volume"))
     .requiredOption("-s, --snapshot-id <height>", "the height it is named by, 0 to 2^64 - 1")
     .option("-i, --itv <blocks>", "take it only when its interval of this many blocks has none yet (default: always)")
     .option("-c, --cap <count>", "then remove what is over this many (default with --algo: 100)")
@@ -134,7 +134,10 @@ export function makeProgram(run: Run): Commander {
   program
     .command("daemon")
     .description("serve snapshots to those who may not take them themselves, over a socket")
-    .option("-p, --volume <volume>", "the volume; without it, those of the configuration (default: $BTM_VOLUME)")
+    .option(
+      "-p, --volume <volume>",
+      "the volume (default: $BTM_VOLUME; without either, or with --config, those of the configuration)",
+    )
     .option("-i, --itv <blocks>", "blocks between two snapshots (default: 10)")
     .option("-c, --cap <count>", "the most snapshots that are kept (default: 100)")
     .option("-m, --mode <zfs|btrfs>", "the kind of volume (default: found by itself)")
@@ -172,10 +175,10 @@ export function makeProgram(run: Run): Commander {
   return program;
 }
 
-function common(command: Commander): Commander {
+function common(command: Commander, mode = "the kind of volume (default: found by itself)"): Commander {
   return command
     .option("-p, --volume <volume>", "the volume: an absolute path, or a ZFS dataset (default: $BTM_VOLUME)")
-    .option("-m, --mode <zfs|btrfs>", "the kind of volume; external asks the daemon (default: found by itself)")
+    .option("-m, --mode <zfs|btrfs>", mode)
     .option("--lock-timeout <seconds>", "how long to wait for another btm on the volume (default: 10)")
     .option("--json", "print one JSON document")
     .helpOption("-h, --help", "print help");
@@ -183,7 +186,10 @@ function common(command: Commander): Commander {
 
 /** What a daemon can be asked for. */
 function asking(command: Commander): Commander {
-  return command.option("--socket <path>", "with -m external: the daemon's socket (default: /run/btm/btm.sock)");
+  return common(command, "the kind of volume; external asks the daemon (default: found by itself)").option(
+    "--socket <path>",
+    "with -m external: the daemon's socket (default: /run/btm/btm.sock)",
+  );
 }
 
 function planned(command: Commander): Commander {

@@ -9,12 +9,29 @@ export function timeText(date: Date): string {
 
 /** What is special about a snapshot, in a word or two; empty for one that btm took. */
 export function kindText(snapshot: Snapshot): string {
-  const words = [
+  return listed([
     snapshot.mark === undefined ? "unmarked" : snapshot.mark.adopted === true ? "adopted" : "",
-    snapshot.pinned ? (snapshot.note === undefined ? "pinned" : `pinned: ${escapeText(snapshot.note)}`) : "",
+    pinText(snapshot),
     verifiedText(snapshot.record?.verified),
-    ...snapshot.neededBy.map((what) => `needed by ${escapeText(what)}`),
-  ];
+    ...neededTexts(snapshot),
+  ]);
+}
+
+/** Why a snapshot stays although it is older. */
+export function sparedText(snapshot: Snapshot): string {
+  return listed([pinText(snapshot), ...neededTexts(snapshot)]);
+}
+
+function pinText({ pinned, note }: Snapshot): string {
+  if (!pinned) return "";
+  return note === undefined ? "pinned" : `pinned: ${escapeText(note)}`;
+}
+
+function neededTexts({ neededBy }: Snapshot): string[] {
+  return neededBy.map((what) => `needed by ${escapeText(what)}`);
+}
+
+function listed(words: readonly string[]): string {
   return words.filter((word) => word !== "").join(", ");
 }
 
@@ -28,7 +45,7 @@ function verifiedText(verified: Verified | undefined): string {
     case "differs":
       return `verified on ${day}: not so, stands at ${height}`;
     case "failed":
-      return `verified on ${day}: does not start`;
+      return verified.isCheck === true ? `checked on ${day}: no good` : `verified on ${day}: does not start`;
     case "passed":
       return `checked on ${day}`;
   }

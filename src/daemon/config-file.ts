@@ -140,7 +140,8 @@ export async function readConfigFile(file: string): Promise<DaemonConfig> {
     if (size > MAX_BYTES) throw new Error(`it has more than ${String(MAX_BYTES)} bytes`);
     text = await readFile(file, "utf8");
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    const why = isMissing ? "it is not there" : error instanceof Error ? error.message : String(error);
     throw new BtmError("BAD_CONFIG", `Cannot read the configuration ${quote(file)}: ${escapeText(why)}`, {
       hint: "docs/daemon.md has an example; or give a volume by -p",
       cause: error,

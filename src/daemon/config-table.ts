@@ -54,7 +54,9 @@ export class Problems {
     if (first === undefined) return;
     const more = rest.length === 0 ? "" : ` (and ${String(rest.length)} more)`;
     throw new BtmError("BAD_CONFIG", `${first.where}: ${first.message}${more}`, {
-      ...(rest.length === 0 ? { hint: first.hint ?? "docs/daemon.md has every key" } : { hint: HINT }),
+      ...(rest.length === 0
+        ? { hint: first.hint ?? "docs/daemon.md and docs/following.md have every key" }
+        : { hint: HINT }),
       details: { problems: all },
     });
   }

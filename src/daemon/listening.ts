@@ -37,7 +37,7 @@ export async function prepareSocket(path: string, log: Log): Promise<void> {
   }
   if (await answers(path)) {
     throw new BtmError("ALREADY_RUNNING", `Cannot listen on ${quote(path)}: a daemon listens there already`, {
-      hint: "systemctl status btm-daemon",
+      hint: "systemctl status btm-daemon shows it; another one needs another --socket, and volumes of its own",
     });
   }
   await rm(path, { force: true });
@@ -46,7 +46,10 @@ export async function prepareSocket(path: string, log: Log): Promise<void> {
 /** Lets root and the group in, once it is there. */
 export async function openToGroup(path: string, log: Log): Promise<void> {
   const group = await groupId(GROUP);
-  if (group === undefined) log.warning(`There is no group ${GROUP}: only root can ask for snapshots`);
+  if (group === undefined)
+    log.warning(
+      `There is no group ${GROUP}: only root can ask for snapshots (groupadd --system ${GROUP}, then a restart)`,
+    );
   if (isRoot()) await chown(path, 0, group ?? 0);
   await chmod(path, group === undefined ? 0o600 : 0o660);
 }

@@ -47,7 +47,7 @@ export async function driverFor(mode: Mode, deps: DriverDeps): Promise<Driver> {
         "MODE_UNAVAILABLE",
         "Cannot do this in mode external: the daemon takes snapshots and lists them, nothing else",
         {
-          hint: "Do it as root, with mode zfs or btrfs or none",
+          hint: "Do it as root, and leave --mode out",
         },
       );
   }

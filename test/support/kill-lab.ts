@@ -103,7 +103,9 @@ export function expectTidy(scene: Scene, undoPoints: readonly (readonly string[]
     expect(undoPoints, `undo points, ${where}`).toEqual([]);
     return;
   }
-  const found = readdirSync(aside).sort();
+  const found = readdirSync(aside)
+    .sort()
+    .filter((name) => name !== "README");
   // Killed between its making and its marking it is empty, and good for the next rollback.
   const isUnmarked = found.length === 0 && Object.keys(attributesOf(aside)).length === 0;
   if (!isUnmarked) expect(Object.keys(attributesOf(aside)), `attributes of ${aside}, ${where}`).toEqual(["user.btm"]);

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { Btm, type NodeFacts } from "../../src/index.ts";
@@ -9,6 +9,11 @@ import type { SmallNodeArgument } from "./fixtures/small-node.ts";
 /** Inside the namespaces all ports are free. */
 const PORT = 18_545;
 export const URL_INSIDE = `http://127.0.0.1:${String(PORT)}`;
+
+/** What is beside a volume but the file that tells what its attributes are. */
+export function leftBeside(volume: string): string[] {
+  return readdirSync(`${volume}.btm`).filter((name) => name !== "README");
+}
 
 /** Writes a height into the live state, as the small node keeps it, and takes a snapshot of it. */
 export async function snapshotAt(volume: string, path: string, height: number, node?: NodeFacts): Promise<void> {

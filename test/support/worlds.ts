@@ -46,7 +46,12 @@ function hash(folder: string): string {
 function namesBeside(volume: TestVolume): string[] {
   const [beside, aside] = [readdirSync(volume.beside).sort(), asideOf(volume)];
   const isThere = beside.includes(basename(aside));
-  const inside = isThere ? readdirSync(aside).sort() : [];
+  // Made with the first pin, its README stays as well.
+  const inside = isThere
+    ? readdirSync(aside)
+        .sort()
+        .filter((name) => name !== "README")
+    : [];
   const paths = inside.map((name) => [name, join(aside, name)] as const);
   const attributes = [["live", volume.path] as const, ...paths].map(
     ([name, path]) => `${name}: ${Object.keys(attributesOf(path)).sort().join()}`,

@@ -7,8 +7,8 @@ import { DEFAULTS, type DaemonConfig, type Hooks, type VolumeConfig } from "../.
 import { readConfigFile } from "../../daemon/config-file.ts";
 import type { Problem } from "../../daemon/config-table.ts";
 import { minFreeText } from "../../daemon/min-free.ts";
-import { isBtmError } from "../../errors.ts";
-import { count, escapeText } from "../../text.ts";
+import { BtmError, isBtmError } from "../../errors.ts";
+import { count, escapeText, quote } from "../../text.ts";
 import type { Command, CommonFlags } from "../context.ts";
 import type { Output } from "../output.ts";
 
@@ -25,17 +25,22 @@ export const checkConfig: Command<CheckConfigFlags> = async (flags, { output }) 
     tell(output, file, config);
     return 0;
   } catch (error) {
-    if (isBtmError(error)) tellProblems(output, error.details["problems"]);
-    throw error;
+    throw isBtmError(error) && flags.json !== true ? toldOneByOne(output, file, error) : error;
   }
 };
 
-function tellProblems(output: Output, problems: unknown): void {
-  if (!Array.isArray(problems) || problems.length < 2) return;
+/** What a user mends from the top to the bottom; the error itself names only the first. */
+function toldOneByOne(output: Output, file: string, error: BtmError): BtmError {
+  const problems = error.details["problems"];
+  if (!Array.isArray(problems) || problems.length < 2) return error;
   // They are ours: Problems made them.
   for (const { where, message, hint } of problems as Problem[]) {
     output.note(`${where}: ${message}${hint === undefined ? "" : `. ${hint}`}`);
   }
+  return new BtmError(error.code, `${quote(file)} has these ${count(problems.length, "problem")}`, {
+    hint: "docs/daemon.md and docs/following.md have every key",
+    cause: error,
+  });
 }
 
 function tell(output: Output, file: string, config: DaemonConfig): void {

@@ -3,7 +3,7 @@ import { exitStatusOf } from "../../errors.ts";
 import { count, escapeText } from "../../text.ts";
 import { type Command, confirmWith, makeBtm, noteRecovered, type PlanFlags, volumeJson } from "../context.ts";
 import { cleanJson } from "../json.ts";
-import { heightsText, kindText } from "../words.ts";
+import { heightsText, sparedText } from "../words.ts";
 
 export interface CleanFlags extends PlanFlags {
   readonly kept: string;
@@ -15,7 +15,7 @@ export const clean: Command<CleanFlags> = async (flags, context) => {
   const btm = makeBtm(flags, context);
   const volume = escapeText(btm.cfg.volume);
   const sparedLines = ({ spared }: CleanResult): string[] =>
-    spared.map((snapshot) => `${String(snapshot.height)} stays: ${kindText(snapshot)}`);
+    spared.map((snapshot) => `${String(snapshot.height)} stays: ${sparedText(snapshot)}`);
   const show = (plan: CleanResult, write: (line: string) => void): void => {
     const { removed, kept, recovered } = plan;
     noteRecovered(context, recovered);

@@ -56,7 +56,9 @@ const OF_NODE = ["follow", "chain", "finality", "cookie", "whileSyncing", "quies
 
 function loader(flags: DaemonFlags, context: Context): () => Promise<DaemonConfig> {
   const { itv, cap, algo, mode, config, compatSocket = false } = flags;
-  const volume = flags.volume ?? (context.volumeFromEnv === "" ? undefined : context.volumeFromEnv);
+  // What a shell happens to have set does not stand against what was said.
+  const fromEnv = config === undefined && context.volumeFromEnv !== "" ? context.volumeFromEnv : undefined;
+  const volume = flags.volume ?? fromEnv;
   const ofVolume = {
     ...(itv === undefined ? {} : { itv }),
     ...(cap === undefined ? {} : { cap }),

@@ -12,11 +12,12 @@ export const list: Command<CommonFlags> = async (flags, context) => {
     snapshots,
     clones,
     undoPoints: points,
+    pending,
   } = isExternal
-    ? { snapshots: await btm.list({ signal }), clones: [], undoPoints: [] }
+    ? { snapshots: await btm.list({ signal }), clones: [], undoPoints: [], pending: [] }
     : await btm.overview({ signal });
   const volume = escapeText(btm.cfg.volume);
-  output.result(listJson(volumeJson(btm, context), snapshots, clones, points));
+  output.result(listJson(volumeJson(btm, context), { snapshots, clones, undoPoints: points, pending }));
   if (snapshots.length === 0) output.line(`No snapshots of ${volume}`);
   else {
     output.table(
@@ -31,6 +32,8 @@ export const list: Command<CommonFlags> = async (flags, context) => {
   const unmarked = snapshots.filter((snapshot) => snapshot.mark === undefined).length;
   const note = unmarked === 0 ? "" : `; ${String(unmarked)} unmarked, which btm never removes (btm adopt marks them)`;
   if (snapshots.length > 0) output.note(`${count(snapshots.length, "snapshot")} of ${volume}${note}`);
-  if (points.length > 0) output.note(`${count(points.length, "undo point")}: btm undo --list shows more`);
+  if (points === undefined) output.note("Whether there are undo points only root can see");
+  else if (points.length > 0) output.note(`${count(points.length, "undo point")}: btm undo --list shows more`);
+  if (pending.length > 0) output.note("Something was interrupted: btm recover finishes or undoes it");
   return 0;
 };

@@ -1,4 +1,5 @@
 import { fstatSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 
 import * as v from "valibot";
 
@@ -176,13 +177,23 @@ export class Aside {
     return subvolumeAt(this.fd, `${undoName(number)}/${LIVE}`);
   }
 
+  /** What it keeps in attributes nobody sees: an empty folder would be removed by whoever cleans up. */
+  async #makeReadme(): Promise<void> {
+    try {
+      await writeFile(`/proc/self/fd/${String(this.fd)}/README`, README, { flag: "wx", mode: 0o644 });
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    }
+  }
+
   /** What was learnt of a snapshot since it was taken. */
   learnt(uuid: string): SnapshotRecord | undefined {
     return parseRecord(getAttribute(this.fd, `${ATTRIBUTE.recordPrefix}${uuid}`));
   }
 
-  setLearnt(uuid: string, record: SnapshotRecord): Promise<void> {
-    return setAttribute(this.fd, `${ATTRIBUTE.recordPrefix}${uuid}`, JSON.stringify(record));
+  async setLearnt(uuid: string, record: SnapshotRecord): Promise<void> {
+    await this.#makeReadme();
+    await setAttribute(this.fd, `${ATTRIBUTE.recordPrefix}${uuid}`, JSON.stringify(record));
   }
 
   /** One that is left by a kill says nothing of any other snapshot. */
@@ -198,8 +209,9 @@ export class Aside {
     return getAttribute(this.fd, formerPin(height)) === uuid ? {} : undefined;
   }
 
-  setPin(uuid: string, pin: Pin): Promise<void> {
-    return setAttribute(this.fd, `${ATTRIBUTE.pinPrefix}${uuid}`, JSON.stringify(pin));
+  async setPin(uuid: string, pin: Pin): Promise<void> {
+    await this.#makeReadme();
+    await setAttribute(this.fd, `${ATTRIBUTE.pinPrefix}${uuid}`, JSON.stringify(pin));
   }
 
   async removePin(height: bigint, uuid: string): Promise<void> {
@@ -207,6 +219,10 @@ export class Aside {
     if (getAttribute(this.fd, formerPin(height)) === uuid) await removeAttribute(this.fd, formerPin(height));
   }
 }
+
+const README = `The extended attributes of this directory are btm's: what is pinned, and what was verified of the snapshots beside it.
+Removed, the pins are gone, and what was pinned may be thinned out. btm list shows them; btm unpin takes one away.
+`;
 
 /** Pins of btm 0.1.0 are by height, with the uuid as their value. */
 function formerPin(height: bigint): string {

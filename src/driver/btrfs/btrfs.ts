@@ -113,7 +113,7 @@ class BtrfsVolume implements Volume {
   }
 
   pending(): Promise<string[]> {
-    return describePending(this.#place);
+    return explained(`look for an interrupted rollback of ${quote(this.name)}`, () => describePending(this.#place));
   }
 
   /** Killed while it took a snapshot, btm leaves the mark on the live root, where a snapshot made by hand would find it. */

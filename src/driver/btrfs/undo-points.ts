@@ -14,12 +14,17 @@ export interface StoredUndoPoint extends UndoPoint {
   readonly fork: Branch["fork"];
 }
 
-/** All undo points, ascending by number; those that are being dropped are none any more. */
+/**
+ * All undo points, ascending by number. Those that are being dropped are none any more, and one is none yet while an
+ * interrupted rollback has not exchanged what it holds and what is live.
+ */
 export async function findUndoPoints(place: Place, aside: Aside): Promise<StoredUndoPoint[]> {
   const moved = await findMoved(place, aside);
+  const journal = aside.journal();
   return (await aside.undoNumbers()).flatMap((number) => {
     const [record, live] = [aside.record(number), aside.live(number)];
     if (record === undefined || record.isDropped === true || live === undefined) return [];
+    if (journal?.undo === number && live.uuid !== journal.live) return [];
     return [
       {
         number,

@@ -1,5 +1,4 @@
 import { writeFileSync } from "node:fs";
-import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, it, onTestFinished } from "vitest";
 
@@ -7,6 +6,7 @@ import { Btm } from "../../../src/index.ts";
 import { BtrfsImage } from "../../support/btrfs-image.ts";
 import { btm, type Ran } from "../../support/executable.ts";
 import { run } from "../../support/run.ts";
+import { leftBeside } from "../../support/verified-volume.ts";
 
 /** Nothing follows from them: the heights of snapshots have gaps. */
 const HEIGHTS = [3, 10, 11, 40, 50, 75, 80, 1000];
@@ -39,7 +39,7 @@ it("finds the first bad wherever it is, and leaves nothing", async () => {
     const last = `The first bad of ${volume} is ${String(first)}; ${String(HEIGHTS[i - 1])} is the last good one\n`;
     expect([status, stdout.slice(-last.length)], `first bad: ${String(first)}`).toEqual([0, last]);
   }
-  expect(readdirSync(`${volume}.btm`)).toEqual([]);
+  expect(leftBeside(volume)).toEqual([]);
 });
 
 it("prints each step, after a look at the ends", async () => {
@@ -91,7 +91,7 @@ it.each([
 ])("ends at %s, which says nothing of the snapshot", async (_, script, why) => {
   const { status, stderr } = await bisect([...ends, "--trust-ends"], script);
   expect([status, stderr]).toEqual([10, expect.stringContaining(`Cannot tell whether 40 is good: ${why}`)]);
-  expect(readdirSync(`${volume}.btm`)).toEqual([]);
+  expect(leftBeside(volume)).toEqual([]);
 });
 
 it("ends when the command does not", async () => {

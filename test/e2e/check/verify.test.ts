@@ -14,7 +14,7 @@ import { Btm } from "../../../src/index.ts";
 import { BtrfsImage } from "../../support/btrfs-image.ts";
 import { btm, EXECUTABLE } from "../../support/executable.ts";
 import { run } from "../../support/run.ts";
-import { factsAt, smallNode, snapshotAt, URL_INSIDE, verify } from "../../support/verified-volume.ts";
+import { factsAt, leftBeside, smallNode, snapshotAt, URL_INSIDE, verify } from "../../support/verified-volume.ts";
 
 let image: BtrfsImage;
 let volumes = 0;
@@ -40,11 +40,7 @@ describe("a node that stands where its snapshot says", () => {
     const { status, document, stderr } = await verify(volume, follow, smallNode());
     expect(document.result?.verified).toMatchObject({ outcome: "exact", height: "10", hash: "0xb10c10", why: null });
     expect([status, stderr, document.ok]).toEqual([0, "", true]);
-    expect([readdirSync(volume), readdirSync(`${volume}.btm`), await new Btm({ volume }).clones()]).toEqual([
-      before,
-      [],
-      [],
-    ]);
+    expect([readdirSync(volume), leftBeside(volume), await new Btm({ volume }).clones()]).toEqual([before, [], []]);
     const [snapshot] = await new Btm({ volume }).list();
     expect(snapshot?.record?.verified).toMatchObject({ outcome: "exact", height: "10" });
     expect((await btm(["list", "-p", volume])).stdout).toMatch(/10 .* verified on \d{4}-\d\d-\d\d: stands at 10\n/);
@@ -52,6 +48,9 @@ describe("a node that stands where its snapshot says", () => {
 
   it("may stand anywhere between before and after the snapshot", async () => {
     const volume = await volumeAt10(factsAt(10, { before: "9" }));
+    // Where it stood after is not known.
+    expect((await verify(volume, follow, smallNode())).document.result?.verified.outcome).toBe("exact");
+    await new Btm({ volume }).describe(10, { after: { height: "9" } });
     expect((await verify(volume, follow, smallNode())).document.result?.verified).toMatchObject({
       outcome: "differs",
       why: "the node stands at 10, expected 9",
@@ -99,7 +98,7 @@ describe("a node that stands where its snapshot says", () => {
       smallNode({ ignoresSigterm: true, leavesSomething: true, token }),
     );
     expect(document.result).toMatchObject({ verified: { outcome: "exact" }, warnings: [] });
-    expect([processesWith(token), readdirSync(`${volume}.btm`)]).toEqual([[], []]);
+    expect([processesWith(token), leftBeside(volume)]).toEqual([[], []]);
   });
 });
 
@@ -113,11 +112,14 @@ describe("a snapshot that is no good is not called good", () => {
     expect(document).toMatchObject({
       ok: false,
       error: { code: "VERIFY_FAILED" },
-      result: { height: "20", verified: { outcome: "differs", height: "7", why: "the node stands at 7, expected 20" } },
+      result: {
+        height: "20",
+        verified: { outcome: "differs", height: "7", why: "the node stands at 7, expected 20 or more" },
+      },
     });
     const { stderr } = await btm(["verify", "-p", volume, "-s", "20", ...follow, "--", ...smallNode()]);
     expect(stderr).toContain(
-      `The snapshot 20 of ${volume} is not what its name says: the node stands at 7, expected 20\n`,
+      `The snapshot 20 of ${volume} is not what its name says: the node stands at 7, expected 20 or more\n`,
     );
   });
 
@@ -170,7 +172,7 @@ describe("a mistake of who calls is nothing that is known of the snapshot", () =
       expect(document.error?.message).toContain(`Cannot start "${program}" on a copy: `);
     }
     expect((await new Btm({ volume }).list())[0]?.record?.verified?.outcome).toBe("exact");
-    expect(readdirSync(`${volume}.btm`)).toEqual([]);
+    expect(leftBeside(volume)).toEqual([]);
   });
 
   it("as a family that tells no height, and two credentials", async () => {
@@ -229,6 +231,7 @@ describe("without --follow the command is the check", () => {
     expect((await btm(["list", "-p", volume])).stdout).toMatch(/ checked on /);
     const bad = await verify(volume, [], ["grep", "-qx", "11", "{path}/height"]);
     expect([bad.status, bad.document.result?.verified.outcome]).toEqual([10, "failed"]);
+    expect((await btm(["list", "-p", volume])).stdout).toMatch(/ checked on \d{4}-\d\d-\d\d: no good$/m);
   });
 
   it("and knows by its environment what it looks at", async () => {
@@ -236,6 +239,12 @@ describe("without --follow the command is the check", () => {
     const script = 'test "$(cat "$BTM_PATH/height") $BTM_HEIGHT $BTM_VOLUME" = "10 10 $1"';
     expect((await verify(volume, [], ["sh", "-c", script, "sh", volume])).status).toBe(0);
   });
+});
+
+it("a program that wants a home finds one that it may write to, where the caller has none", async () => {
+  const volume = await volumeAt10();
+  const script = 'mkdir ~/.node && test "$HOME" = /tmp';
+  expect((await verify(volume, [], ["/bin/sh", "-c", script])).status).toBe(0);
 });
 
 describe("inside", () => {
@@ -369,7 +378,7 @@ describe("stopped in the middle", () => {
     const { child, token } = await startMute(volume);
     child.kill("SIGINT");
     await once(child, "close");
-    expect([child.exitCode, processesWith(token), readdirSync(`${volume}.btm`)]).toEqual([130, [], []]);
+    expect([child.exitCode, processesWith(token), leftBeside(volume)]).toEqual([130, [], []]);
     expect((await new Btm({ volume }).list())[0]?.record).toBeUndefined();
   });
 
@@ -385,7 +394,7 @@ describe("stopped in the middle", () => {
     const args = next === "recover" ? ["recover", "-p", volume] : ["verify", "-p", volume, "--", "true"];
     const { status, stderr } = await btm(args, { env: { PATH: "/usr/bin" } });
     expect([status, stderr]).toEqual([0, `Destroyed ${said}\n`]);
-    expect(readdirSync(`${volume}.btm`)).toEqual([]);
+    expect(leftBeside(volume)).toEqual([]);
   });
 
   it("nobody else takes the copy of one that is at work for one that was left", async () => {
@@ -397,7 +406,7 @@ describe("stopped in the middle", () => {
     expect(processesWith(token).length).toBeGreaterThan(0);
     child.kill("SIGTERM");
     await once(child, "close");
-    expect(readdirSync(`${volume}.btm`)).toEqual([]);
+    expect(leftBeside(volume)).toEqual([]);
   });
 });
 
@@ -451,8 +460,7 @@ async function startMute(volume: string): Promise<{ child: ReturnType<typeof spa
   onTestFinished(() => void child.kill("SIGKILL"));
   const said = text(child.stderr);
   // Its log is the first that it writes.
-  const isThere = (): boolean =>
-    readdirSync(`${volume}.btm`).some((name) => existsSync(join(`${volume}.btm`, name, "log")));
+  const isThere = (): boolean => leftBeside(volume).some((name) => existsSync(join(`${volume}.btm`, name, "log")));
   await until(async () => {
     if (child.exitCode !== null) throw new Error(await said);
     return existsSync(`${volume}.btm`) && isThere();
