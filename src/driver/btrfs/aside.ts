@@ -79,8 +79,7 @@ export class Aside {
       // What it says leads to snapshots being destroyed: nobody but root may have said it.
       const { uid, mode } = fstatSync(fd);
       const isRoots = uid === 0 && (mode & 0o022) === 0;
-      // Without our mark but empty: made by us and interrupted before the mark, renamed with its volume, or as good as that.
-      if (isRoots && (isMarked(fd, base) || (await entriesOf(fd, () => true)).length === 0)) return new Aside(fd);
+      if (isRoots && (isMarked(fd, base) || (await isAsGoodAsEmpty(fd)))) return new Aside(fd);
     } catch (error) {
       close(fd);
       throw error;
@@ -180,7 +179,7 @@ export class Aside {
   /** What it keeps in attributes nobody sees: an empty folder would be removed by whoever cleans up. */
   async #makeReadme(): Promise<void> {
     try {
-      await writeFile(`/proc/self/fd/${String(this.fd)}/README`, README, { flag: "wx", mode: 0o644 });
+      await writeFile(`/proc/self/fd/${String(this.fd)}/${README_NAME}`, README, { flag: "wx", mode: 0o644 });
     } catch (error) {
       if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
     }
@@ -220,6 +219,7 @@ export class Aside {
   }
 }
 
+const README_NAME = "README";
 const README = `The extended attributes of this directory are btm's: what is pinned, and what was verified of the snapshots beside it.
 Removed, the pins are gone, and what was pinned may be thinned out. btm list shows them; btm unpin takes one away.
 `;
@@ -230,7 +230,17 @@ function formerPin(height: bigint): string {
 }
 
 function isMarked(fd: number, base: string): boolean {
-  return parseStored(asideForm, getAttribute(fd, ATTRIBUTE.mark))?.aside === base;
+  return markOf(fd)?.aside === base;
+}
+
+function markOf(fd: number): v.InferOutput<typeof asideForm> | undefined {
+  return parseStored(asideForm, getAttribute(fd, ATTRIBUTE.mark));
+}
+
+/** Made by us and interrupted before the mark, renamed with its volume, or as good as that. */
+async function isAsGoodAsEmpty(fd: number): Promise<boolean> {
+  const entries = await entriesOf(fd, () => true);
+  return entries.length === 0 || (markOf(fd) !== undefined && entries.every(({ name }) => name === README_NAME));
 }
 
 /** Why {@link Aside.make} would fail: the name is there, and not ours. */
