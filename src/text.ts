@@ -31,3 +31,12 @@ const SHORT: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t"
 // Controls (Cc), format characters (Cf, which hold the bidirectional controls), line and paragraph separators, and
 // lone surrogates (Cs), which no terminal can show.
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+
+/** "512 B", "1.5 GiB". */
+export function bytesText(bytes: bigint): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+  let amount = Number(bytes);
+  let unit = 0;
+  for (; amount >= 1024 && unit < units.length - 1; unit++) amount /= 1024;
+  return `${unit === 0 ? String(amount) : amount.toFixed(1)} ${units[unit] ?? ""}`;
+}

@@ -1,6 +1,6 @@
 import type { Snapshot, UndoPoint } from "../driver/driver.ts";
 import type { Verified } from "../record.ts";
-import { count, escapeText } from "../text.ts";
+import { bytesText, count, escapeText } from "../text.ts";
 
 /** 2026-11-23 02:48:37, UTC. */
 export function timeText(date: Date): string {
@@ -45,7 +45,7 @@ function verifiedText(verified: Verified | undefined): string {
     case "differs":
       return `verified on ${day}: not so, stands at ${height}`;
     case "failed":
-      return verified.isCheck === true ? `checked on ${day}: no good` : `verified on ${day}: does not start`;
+      return verified.isCheck === true ? `checked on ${day}: no good` : `verified on ${day}: no good`;
     case "passed":
       return `checked on ${day}`;
   }
@@ -57,15 +57,6 @@ export function undoPointText({ number, at, from, to, snapshots, bytes }: UndoPo
   const held = snapshots.length === 0 ? "" : `, with ${count(snapshots.length, "snapshot")}`;
   const space = bytes === undefined ? "" : `, ${bytesText(bytes)}`;
   return `undo point ${String(number)}, made ${timeText(at)} UTC, ${span}${held}${space}`;
-}
-
-/** "512 B", "1.5 GiB". */
-export function bytesText(bytes: bigint): string {
-  const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-  let amount = Number(bytes);
-  let unit = 0;
-  for (; amount >= 1024 && unit < units.length - 1; unit++) amount /= 1024;
-  return `${unit === 0 ? String(amount) : amount.toFixed(1)} ${units[unit] ?? ""}`;
 }
 
 /** "0, 10, 20", shortened in the middle when there are many. */

@@ -94,7 +94,7 @@ export class FollowedNode {
       const where =
         chosen === undefined ? "has no block that is as final as is asked for" : `stands at ${String(chosen.height)}`;
       throw new BtmError("NODE_BEHIND", `Cannot take a snapshot at ${String(asked)}: the node ${where}`, {
-        hint: "It was put back, or its chain was reorganised; its next heights are taken",
+        hint: "It has not come so far yet, was put back, or its chain was reorganised; its next heights are taken",
       });
     }
     const block = isExact ? { height: asked, hash: undefined } : chosen;
@@ -146,12 +146,13 @@ export class FollowedNode {
     this.#options.onHeight(height);
   }
 
-  #onState({ kind, sentence, family, chain, why }: FollowState): void {
+  #onState({ kind, sentence, family, chain, why, error }: FollowState): void {
     const { name, log, onBack } = this.#options;
     const which = family === undefined || why === undefined ? "" : ` (family ${family}: ${why})`;
     const text = `${name}: ${sentence}${kind === "following" || kind === "syncing" ? which : ""}`;
     if (kind === "wrong-chain" || kind === "stuck" || kind === "lying") log.error(`${text}${chainText(chain)}`);
-    else if (kind === "unreachable" || kind === "backwards") log.warning(text);
+    else if (kind === "unreachable") log.warning(error?.hint === undefined ? text : `${text}. ${error.hint}`);
+    else if (kind === "backwards") log.warning(text);
     else log.info(text);
     if (kind === "backwards") onBack();
   }

@@ -1,7 +1,7 @@
 import type { Btm } from "../btm.ts";
 import type { Snapshot } from "../driver/driver.ts";
 import { BtmError } from "../errors.ts";
-import { count, quote } from "../text.ts";
+import { bytesText, count, quote } from "../text.ts";
 import { isOurs } from "../use/use.ts";
 import type { VolumeConfig } from "./config.ts";
 import { isPressing, lookAgainMs, STEP_MS, stepAtFloor, stepMs } from "./floor.ts";
@@ -179,7 +179,9 @@ export class Governor {
   }
 
   #shortText(): string {
-    const { minFree } = this.#deps.config;
-    return `${String(this.free ?? 0n)} bytes are free, of ${minFreeText(minFree)} that must be`;
+    const { minFree, minKeep } = this.#deps.config;
+    const wanted = minFree.kind === "bytes" ? "" : ` (${minFreeText(minFree)})`;
+    const room = `${bytesText(this.free ?? 0n)} are free, and ${bytesText(this.wanted ?? 0n)}${wanted} must be`;
+    return `${room}; snapshots go down to ${String(minKeep)}`;
   }
 }

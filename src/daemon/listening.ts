@@ -15,7 +15,13 @@ import type { Log } from "./log.ts";
  */
 export async function prepareSocket(path: string, log: Log): Promise<void> {
   const folder = dirname(path);
-  const made = await mkdir(folder, { recursive: true, mode: 0o750 });
+  const made = await mkdir(folder, { recursive: true, mode: 0o750 }).catch((error: unknown) => {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new BtmError("PERMISSION_DENIED", `Cannot listen on ${quote(path)}: its directory is not there: ${why}`, {
+      hint: "Run it as root, or give another place by --socket",
+      cause: error,
+    });
+  });
   // What we made, or what systemd made for us; a directory of others stays as it is.
   if (made !== undefined || folder === "/run/btm") {
     await chmod(folder, 0o750);

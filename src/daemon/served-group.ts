@@ -34,6 +34,7 @@ export class ServedGroup {
   #saidLacking = "";
   /** Heights that a followed node told and nobody else asked for: a newer one may be taken in their place. */
   readonly #followed = new Set<Height>();
+  #lastFollowed: Height | undefined;
   /** How many wait for a height exactly. */
   readonly #asked = new Map<Height, number>();
   #starting: Promise<void> | undefined;
@@ -99,10 +100,21 @@ export class ServedGroup {
 
   /** A followed node stands at the height; what goes wrong is logged where it does. */
   follow(height: Height): void {
+    this.#tellPassed(height);
     this.#followed.add(height);
     this.#count(this.queue.ask(height))
       .catch(() => undefined)
       .finally(() => this.#followed.delete(height));
+  }
+
+  /** A chain that goes on by more than a block between two questions may pass one that was to be pinned. */
+  #tellPassed(height: Height): void {
+    const before = this.#lastFollowed;
+    this.#lastFollowed = height;
+    if (before === undefined) return;
+    const passed = [...this.#pins].filter((pin) => pin > before && pin < height);
+    for (const pin of passed)
+      this.#log.warning(`${this.#name}: the chain has passed the pin ${String(pin)}: no snapshot`);
   }
 
   async ask(height: Height): Promise<Answer> {

@@ -24,6 +24,12 @@ export async function open({ run }: Use, height: HeightInput, options: OpenOptio
       });
     }
     await session.lock();
+    const { path: live } = session.volume;
+    if (at !== undefined && live !== undefined && (at === live || at.startsWith(`${live}/`))) {
+      throw new BtmError("BAD_OPTION", `Cannot open it at ${show(at)}: that is inside the volume`, {
+        hint: "A rollback could not take place with a mount in it: give a place elsewhere",
+      });
+    }
     const snapshot = await snapshotAt(session, asked, "open");
     const { name, path } = await session.volume.openClone(snapshot, { at });
     return { height: asked, name, path, readOnly, recovered: session.recovered };

@@ -12,8 +12,10 @@ export async function pin({ run }: Use, height: HeightInput, options: PinOptions
   return run(options.signal, async (session) => {
     await session.lock();
     const snapshot = await snapshotAt(session, at, "pin");
-    await session.volume.pin(snapshot, note);
-    return { snapshot: { ...snapshot, pinned: true, note }, recovered: session.recovered };
+    // Pinned again without one it keeps what somebody wrote.
+    const kept = note ?? snapshot.note;
+    await session.volume.pin(snapshot, kept);
+    return { snapshot: { ...snapshot, pinned: true, note: kept }, recovered: session.recovered };
   });
 }
 

@@ -6,7 +6,7 @@ import type { RollbackOptions, RollbackResult, SwitchOptions } from "../results.
 import { chooseTarget } from "../rollback/choose.ts";
 import { quote } from "../text.ts";
 import { switchTo } from "./switch.ts";
-import { parseUndoNumber, undoPointOf } from "./undo-points.ts";
+import { parseUndoNumber, refuseHeld, undoPointOf } from "./undo-points.ts";
 import type { Use } from "./use.ts";
 
 const SWITCH = {
@@ -33,9 +33,12 @@ export async function rollback(
     });
   }
   const asked = height === undefined ? undefined : parseHeight(height);
-  return switchTo(use, { ...options, discardNewer, discardForeign }, (volume, snapshots) => {
+  return switchTo(use, { ...options, discardNewer, discardForeign }, async (volume, snapshots) => {
+    if (asked !== undefined && !snapshots.some((snapshot) => snapshot.height === asked)) {
+      await refuseHeld(volume, asked, "roll back");
+    }
     const { target, choice } = chooseTarget(volume.name, snapshots, asked, strict);
-    return Promise.resolve({ goal: { kind: "snapshot", snapshot: target }, asked, choice });
+    return { goal: { kind: "snapshot", snapshot: target }, asked, choice };
   });
 }
 

@@ -77,6 +77,7 @@ export async function planSwitch(
     services: wishes.services,
     blockers: dryRun ? [...blockers, ...(await lockedBlockers(volume))] : [],
     warnings: [
+      ...unseenWarnings(dryRun),
       ...plan.warnings,
       ...carried.warnings,
       ...forcedWarnings(forced, undo !== undefined),
@@ -90,7 +91,14 @@ export async function planSwitch(
 
 /** Whether two plans do the same, so that who agreed to one has agreed to the other. */
 export function sameSwitch(a: RollbackResult, b: RollbackResult): boolean {
-  return sameSnapshots(identified(a), identified(b)) && a.undo?.number === b.undo?.number;
+  return sameSnapshots(identified(a), identified(b)) && a.undo?.number === b.undo?.number && samePins(a, b);
+}
+
+/** One that goes into an undo point takes its pin along, and the undo point cannot be dropped then: that must be shown. */
+function samePins(a: RollbackResult, b: RollbackResult): boolean {
+  const pins = ({ moved, destroyed }: RollbackResult): string =>
+    [...moved, ...destroyed].map(({ pinned }) => pinned).join();
+  return pins(a) === pins(b);
 }
 
 function identified({ target, point, moved, returned, destroyed, discarded, dropped }: RollbackResult): {
@@ -107,6 +115,12 @@ function heightOf(goal: Goal): Height {
 function actionText({ name }: Volume, goal: Goal): string {
   if (goal.kind === "snapshot") return `roll back ${quote(name)} to ${String(goal.snapshot.height)}`;
   return `bring back undo point ${String(goal.point.number)} of ${quote(name)}`;
+}
+
+/** Only root gets as far as doing it. */
+function unseenWarnings(dryRun: boolean): string[] {
+  if (!dryRun || process.geteuid?.() === 0) return [];
+  return ["whether anybody uses the volume only root can see; the rollback itself is for root as well"];
 }
 
 /** Those that count, and the processes that do not because it was said to go on. */

@@ -39,6 +39,14 @@ export async function snapshotAt({ volume }: Session, height: Height, action: st
   const snapshot = (await volume.snapshots()).find((candidate) => candidate.height === height);
   if (snapshot !== undefined) return snapshot;
   const what = `Cannot ${action} ${String(height)} of ${quote(volume.name)}`;
+  const points = await volume.undoPoints();
+  const holder = points.findLast(({ snapshots }) => snapshots.some((candidate) => candidate.height === height));
+  if (holder !== undefined) {
+    const number = String(holder.number);
+    throw new BtmError("NO_SUCH_SNAPSHOT", `${what}: that snapshot is in undo point ${number}`, {
+      hint: `btm undo ${number} brings it back`,
+    });
+  }
   throw new BtmError("NO_SUCH_SNAPSHOT", `${what}: there is no snapshot of that height`, {
     hint: "btm list shows those that there are",
   });

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 
 import { expect, it } from "vitest";
 
@@ -43,6 +43,13 @@ export function cloneContract(volume: CurrentVolume, { capabilities }: Traits): 
     expect(await btm.clones()).toEqual([]);
     rmSync(at, { recursive: true });
     for (const place of ["beside", "./beside", ""]) await failureOf(btm.open(0, { at: place }), "BAD_OPTION");
+    for (const place of [
+      volume().path,
+      join(volume().path, "a", "b"),
+      `${volume().path}/../${basename(volume().path)}/a`,
+    ]) {
+      await failureOf(btm.open(0, { at: place }), "BAD_OPTION");
+    }
   });
 
   it("opens each height once, several at once, and none that there is not", async () => {

@@ -128,7 +128,7 @@ export function overlapContract(volume: CurrentVolume, { destroyedAtOnce, isSlow
     await grow(one, volume(), [0, 10]);
     const keepUndo = 9;
     const results = await Promise.all(
-      [0, 10, 0].map((height, i) => (i === 1 ? other : one).rollback(height, { keepUndo })),
+      [0, 5, 0].map((height, i) => (i === 1 ? other : one).rollback(height, { keepUndo })),
     );
     expect(results.map((result) => result.undo?.number).sort()).toEqual([1, 2, 3]);
     // Whoever comes after one to 0 finds nothing above it.

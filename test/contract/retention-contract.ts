@@ -67,9 +67,12 @@ export function retentionContract(volume: CurrentVolume, { isSlow }: Traits): vo
     const btm = btmOf(volume());
     await grow(btm, volume(), [0]);
     const seen = async (): Promise<unknown> => (await btm.list()).map(({ pinned, note }) => [pinned, note]);
-    for (const note of ["before the upgrade", "ünï 'code' \"quoted\" $x = 1", undefined, "x".repeat(200)]) {
-      const { snapshot } = await btm.pin(0, note === undefined ? {} : { note });
+    for (const note of ["before the upgrade", "ünï 'code' \"quoted\" $x = 1", "x".repeat(200)]) {
+      const { snapshot } = await btm.pin(0, { note });
       expect([snapshot.pinned, snapshot.note, await seen()]).toEqual([true, note, [[true, note]]]);
+      // Pinned again without one it keeps what somebody wrote.
+      expect((await btm.pin(0)).snapshot.note).toBe(note);
+      expect(await seen()).toEqual([[true, note]]);
     }
     for (const note of ["", " x", "two\nlines", "x".repeat(201), "\u202e"]) {
       await failureOf(btm.pin(0, { note }), "BAD_NOTE");

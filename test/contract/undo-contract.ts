@@ -51,6 +51,23 @@ export function undoContract(volume: CurrentVolume, { isSlow }: Traits): void {
     expect([volume().read("height"), await listed(btm)]).toEqual(["10", [0n, 10n]]);
   });
 
+  it("a height that an undo point holds is not taken for the nearest below, and nothing of it is lost", async () => {
+    const btm = btmOf(volume());
+    await grow(btm, volume(), [0, 10, 20]);
+    await btm.rollback(0);
+    for (const options of [{}, { strict: true }, { dryRun: true }, { discardNewer: true }]) {
+      const { message, hint } = await failureOf(btm.rollback(10, options), "NO_SUCH_SNAPSHOT");
+      expect([message, hint]).toEqual([
+        expect.stringContaining("to 10: that snapshot is in undo point 1"),
+        expect.stringContaining("btm undo 1 brings it back"),
+      ]);
+    }
+    expect((await failureOf(btm.pin(10), "NO_SUCH_SNAPSHOT")).message).toContain("is in undo point 1");
+    expect(await pointsOf(btm)).toEqual(["1: 20 down to 0, with 10, 20"]);
+    // One that neither has is the nearest below, as ever.
+    expect((await btm.rollback(15, { dryRun: true })).target?.height).toBe(0n);
+  });
+
   it("undo twice is redo, with both timelines whole", async () => {
     const btm = btmOf(volume());
     await grow(btm, volume(), [0, 10]);

@@ -1,10 +1,10 @@
 import type { Btm } from "../../btm.ts";
 import { BtmError, exitStatusOf } from "../../errors.ts";
 import type { DropResult } from "../../results.ts";
-import { count, escapeText } from "../../text.ts";
+import { bytesText, count, escapeText } from "../../text.ts";
 import { type Command, type Context, confirmWith, makeBtm, noteRecovered, volumeJson } from "../context.ts";
 import { dropJson, rollbackJson, undoListJson } from "../json.ts";
-import { bytesText, timeText, undoPointText } from "../words.ts";
+import { timeText, undoPointText } from "../words.ts";
 import { answerSwitch, type SwitchFlags, switchOptions } from "./rollback.ts";
 
 export interface UndoFlags extends SwitchFlags {
