@@ -91,7 +91,7 @@ build/btm: $(SOURCES) tools/build-executable.ts tools/koffi-embedded.ts package.
 	@.tools/bun run tools/build-executable.ts $@
 
 build/btm.1: $(SOURCES) tools/package/man-page.ts | setup
-	@$(NODE) tools/package/man-page.ts >$@
+	@mkdir -p $(@D) && $(NODE) tools/package/man-page.ts >$@
 
 PACKAGED := build/btm build/btm.1 LICENSE $(wildcard tools/package/*) $(wildcard tools/package/deb/*) $(wildcard tools/systemd/*)
 
