@@ -6,8 +6,8 @@ import type { RollbackOptions, RollbackResult, SwitchOptions } from "../results.
 import { chooseTarget } from "../rollback/choose.ts";
 import { quote } from "../text.ts";
 import { switchTo } from "./switch.ts";
-import { parseUndoNumber, refuseHeld, undoPointOf } from "./undo-points.ts";
-import type { Use } from "./use.ts";
+import { parseUndoNumber, undoPointOf } from "./undo-points.ts";
+import { refuseHeld, type Use } from "./use.ts";
 
 const SWITCH = {
   keepUndo: "any",
@@ -35,7 +35,7 @@ export async function rollback(
   const asked = height === undefined ? undefined : parseHeight(height);
   return switchTo(use, { ...options, discardNewer, discardForeign }, async (volume, snapshots) => {
     if (asked !== undefined && !snapshots.some((snapshot) => snapshot.height === asked)) {
-      await refuseHeld(volume, asked, "roll back");
+      await refuseHeld(volume, asked, `Cannot roll back ${quote(volume.name)} to ${String(asked)}`);
     }
     const { target, choice } = chooseTarget(volume.name, snapshots, asked, strict);
     return { goal: { kind: "snapshot", snapshot: target }, asked, choice };

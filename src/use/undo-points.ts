@@ -1,7 +1,7 @@
 import { checkCallOptions } from "../call-options.ts";
 import type { UndoPoint, Volume } from "../driver/driver.ts";
 import { BtmError, throwIfAborted } from "../errors.ts";
-import { type Height, parseUnsigned, show } from "../height.ts";
+import { parseUnsigned, show } from "../height.ts";
 import type { DropResult, PlannedOptions, UndoPointsOptions } from "../results.ts";
 import { quote } from "../text.ts";
 import { blocked } from "./blocked.ts";
@@ -64,27 +64,6 @@ export function undoPointOf(volume: Volume, all: readonly UndoPoint[], number: n
     `Cannot ${action} undo point ${String(number)} of ${quote(volume.name)}: there is none of that number`,
     {
       hint: all.length === 0 ? "There are no undo points: a rollback makes one" : `There are: ${numbers}`,
-    },
-  );
-}
-
-/**
- * For a height that is not in the list. One below it is not what was meant when an undo point has it: that would be left
- * behind, or even dropped.
- *
- * @throws BtmError NO_SUCH_SNAPSHOT
- */
-export async function refuseHeld(volume: Volume, height: Height, action: string): Promise<void> {
-  const points = await volume.undoPoints();
-  const holder = points.findLast(({ snapshots }) => snapshots.some((snapshot) => snapshot.height === height));
-  if (holder === undefined) return;
-  const [at, number] = [String(height), String(holder.number)];
-  throw new BtmError(
-    "NO_SUCH_SNAPSHOT",
-    `Cannot ${action} ${quote(volume.name)} to ${at}: that snapshot is in undo point ${number}`,
-    {
-      hint: `btm undo ${number} brings it back, and the state that was live then; or name a height that btm list shows`,
-      details: { asked: at, undo: holder.number },
     },
   );
 }

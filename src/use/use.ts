@@ -1,5 +1,5 @@
 import type { BtmCfg } from "../cfg.ts";
-import type { Capabilities, DestroyOutcome, Snapshot, StepObserver } from "../driver/driver.ts";
+import type { Capabilities, DestroyOutcome, Snapshot, StepObserver, Volume } from "../driver/driver.ts";
 import { BtmError } from "../errors.ts";
 import type { Height } from "../height.ts";
 import type { Failure } from "../results.ts";
@@ -39,15 +39,26 @@ export async function snapshotAt({ volume }: Session, height: Height, action: st
   const snapshot = (await volume.snapshots()).find((candidate) => candidate.height === height);
   if (snapshot !== undefined) return snapshot;
   const what = `Cannot ${action} ${String(height)} of ${quote(volume.name)}`;
-  const points = await volume.undoPoints();
-  const holder = points.findLast(({ snapshots }) => snapshots.some((candidate) => candidate.height === height));
-  if (holder !== undefined) {
-    const number = String(holder.number);
-    throw new BtmError("NO_SUCH_SNAPSHOT", `${what}: that snapshot is in undo point ${number}`, {
-      hint: `btm undo ${number} brings it back`,
-    });
-  }
+  await refuseHeld(volume, height, what);
   throw new BtmError("NO_SUCH_SNAPSHOT", `${what}: there is no snapshot of that height`, {
     hint: "btm list shows those that there are",
+  });
+}
+
+/**
+ * For a height that is not in the list. One below it is not what was meant when an undo point has it: that would be left
+ * behind, or even dropped.
+ *
+ * @param what could not be done: "Cannot pin 10 of ..."
+ * @throws BtmError NO_SUCH_SNAPSHOT
+ */
+export async function refuseHeld(volume: Volume, height: Height, what: string): Promise<void> {
+  const points = await volume.undoPoints();
+  const holder = points.findLast(({ snapshots }) => snapshots.some((candidate) => candidate.height === height));
+  if (holder === undefined) return;
+  const number = String(holder.number);
+  throw new BtmError("NO_SUCH_SNAPSHOT", `${what}: that snapshot is in undo point ${number}`, {
+    hint: `btm undo ${number} brings it back, and the state that was live then; or name a height that btm list shows`,
+    details: { asked: String(height), undo: holder.number },
   });
 }
