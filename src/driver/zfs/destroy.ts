@@ -4,6 +4,7 @@ import { quote, shellWord } from "../../text.ts";
 import type { DestroyOutcome, Snapshot } from "../driver.ts";
 import type { ZfsCommand } from "./command.ts";
 import { explainFailure } from "./failure.ts";
+import type { Listing } from "./listing.ts";
 import { list, type Row } from "./rows.ts";
 import type { Step } from "./step.ts";
 
@@ -24,8 +25,30 @@ export interface DestroyOptions {
 /**
  * Destroys snapshots by an explicit list, never a range, which would take others' in between along. A command destroys all
  * or none; what is held, cloned or busy is then named, and the rest is tried again.
+ *
+ * @param listing as it is under the lock: what is no longer the same there, or was pinned meanwhile, stays
  */
 export async function destroySnapshots(
+  zfs: ZfsCommand,
+  snapshots: readonly Snapshot[],
+  listing: Pick<Listing, "snapshots">,
+  options: DestroyOptions,
+): Promise<DestroyOutcome[]> {
+  const now = new Map(listing.snapshots.map((snapshot) => [snapshot.name, snapshot]));
+  const outcomes = new Map<Snapshot, DestroyOutcome>();
+  const wanted: Snapshot[] = [];
+  for (const snapshot of snapshots) {
+    const found = now.get(snapshot.name);
+    // Gone already: what was wanted.
+    if (found === undefined) continue;
+    if (found.uuid === snapshot.uuid && found.mark !== undefined && !found.pinned) wanted.push(snapshot);
+    else outcomes.set(snapshot, { snapshot, error: changed(snapshot) });
+  }
+  for (const outcome of await destroyBatches(zfs, wanted, options)) outcomes.set(outcome.snapshot, outcome);
+  return snapshots.map((snapshot) => outcomes.get(snapshot) ?? { snapshot });
+}
+
+async function destroyBatches(
   zfs: ZfsCommand,
   snapshots: readonly Snapshot[],
   options: DestroyOptions,
@@ -139,5 +162,12 @@ function obstacleIn(row: Row): BtmError | undefined {
   if (row.number("userrefs") === 0n) return undefined;
   return new BtmError("BLOCKED", `${cannot}: it is held`, {
     hint: `zfs holds ${shellWord(row.name)} shows by what; zfs release TAG SNAPSHOT lets it go`,
+  });
+}
+
+export function changed(snapshot: Snapshot): BtmError {
+  const what = "it no longer is the snapshot that it was, or its mark or pin has changed";
+  return new BtmError("PLAN_CHANGED", `Cannot change ${quote(snapshot.name)}: ${what}`, {
+    hint: "Someone changed or replaced it: look at it with btm list",
   });
 }

@@ -25,10 +25,11 @@ import type { SnapshotRecord } from "../../record.ts";
 import { childBlockers } from "./blockers.ts";
 import { clonesOf, closeClone, openClone } from "./clones.ts";
 import { ZfsCommand } from "./command.ts";
-import { destroySnapshots } from "./destroy.ts";
+import { changed, destroySnapshots } from "./destroy.ts";
 import { dropPoints, planDrop } from "./drop.ts";
-import { familyOf, undoPointsOf } from "./family.ts";
-import { clearDone, describeRecovery, failureOf, recover, rollbackInPlace, type Work } from "./in-place.ts";
+import { undoPointsOf } from "./family.ts";
+import { clearDone, failureOf, recover, rollbackInPlace, type Work } from "./in-place.ts";
+import { describeInterrupted, findInterrupted, lostSwitch } from "./interrupted.ts";
 import { readJournal } from "./journal.ts";
 import { type Listing, LISTING, listingOf } from "./listing.ts";
 import { datasetOf } from "./locate.ts";
@@ -42,7 +43,7 @@ import type { Switch } from "./roles.ts";
 import { list } from "./rows.ts";
 import type { Step } from "./step.ts";
 import { switchTo } from "./switch.ts";
-import { describeSwitch, nameOf, recoverSwitch, switchIn } from "./switch-recovery.ts";
+import { nameOf, recoverSwitch } from "./switch-recovery.ts";
 import { prepare, takeSnapshots, type Target } from "./take.ts";
 import { withMounted } from "./tree.ts";
 
@@ -128,65 +129,34 @@ class ZfsVolume implements Volume {
   }
 
   async #finishOrUndo(): Promise<string[]> {
-    const known = await this.#knownIfAny();
-    const info = known === undefined ? await this.#lostSwitch() : await this.#ownSwitch(known);
-    if (info !== undefined) {
-      this.#forget();
-      const [outcome, ...warnings] = await recoverSwitch(this.#work(), info, readJournal(info.was));
-      const what =
-        outcome === "finished"
-          ? `Finished the interrupted ${nameOf(info)}`
-          : `Undid the interrupted ${nameOf(info)}: the live state is as it was`;
-      this.#place = placeOf(this.name);
-      return [what, ...warnings];
+    const interrupted = await findInterrupted(this.#zfs, this.#place, () => this.#known());
+    switch (interrupted?.kind) {
+      case undefined:
+        return [];
+      case "switch": {
+        const { info } = interrupted;
+        this.#forget();
+        const [outcome, ...warnings] = await recoverSwitch(this.#work(), info, readJournal(info.was));
+        const what =
+          outcome === "finished"
+            ? `Finished the interrupted ${nameOf(info)}`
+            : `Undid the interrupted ${nameOf(info)}: the live state is as it was`;
+        this.#place = placeOf(this.name);
+        return [what, ...warnings];
+      }
+      case "in-place": {
+        const { done } = await this.#current();
+        this.#forget();
+        return recover(this.#work(), interrupted.journal, done);
+      }
+      case "done":
+        this.#forget();
+        return clearDone(this.#work(), interrupted.done);
     }
-    const { guid, done } = known ?? (await this.#current());
-    const journal = readJournal(guid);
-    if (journal !== undefined) {
-      const now = await this.#current();
-      this.#forget();
-      return recover(this.#work(), journal, now.done);
-    }
-    if (done?.startsWith(`${guid} `) !== true) return [];
-    this.#forget();
-    return clearDone(this.#work(), done);
   }
 
   async pending(): Promise<string[]> {
-    const known = await this.#knownIfAny("afresh");
-    const info = known === undefined ? await this.#lostSwitch() : await this.#ownSwitch(known);
-    if (info !== undefined) return [describeSwitch(info)];
-    const { guid } = known ?? (await this.#current());
-    const journal = readJournal(guid);
-    return journal === undefined ? [] : [describeRecovery(journal)];
-  }
-
-  /** Undefined when there is no dataset of that name: an interrupted switch may have left it so. */
-  async #knownIfAny(how: "from-memory" | "afresh" = "from-memory"): Promise<Listing | undefined> {
-    try {
-      return how === "afresh" ? await this.#current() : await this.#known();
-    } catch (error) {
-      if (isBtmError(error) && error.code === "VOLUME_MISSING") return undefined;
-      throw error;
-    }
-  }
-
-  /** What is inherited is not the dataset's own. */
-  async #ownSwitch({ switching }: Listing): Promise<Switch | undefined> {
-    if (switching === undefined) return undefined;
-    const action = `look at ${quote(this.name)}`;
-    const source = await this.#zfs.read(["get", "-H", "-o", "source", PROPERTY.switch, this.name], { action });
-    return source.trim() === "local" ? switching : undefined;
-  }
-
-  async #lostSwitch(): Promise<Switch | undefined> {
-    try {
-      return switchIn(await familyOf(this.#zfs, this.#place, `look for ${quote(this.name)}`));
-    } catch (error) {
-      // Nor is its parent there.
-      if (isBtmError(error) && error.code === "VOLUME_MISSING") return undefined;
-      throw error;
-    }
+    return describeInterrupted(await findInterrupted(this.#zfs, this.#place, () => this.#current()));
   }
 
   snapshotBlockers(): Promise<Blocker[]> {
@@ -227,27 +197,16 @@ class ZfsVolume implements Volume {
     if (snapshots.length === 0) return [];
     const lock = this.#held();
     const listing = await this.#current();
-    const now = new Map(listing.snapshots.map((snapshot) => [snapshot.name, snapshot]));
-    const outcomes = new Map<Snapshot, DestroyOutcome>();
-    const wanted: Snapshot[] = [];
-    for (const snapshot of snapshots) {
-      const found = now.get(snapshot.name);
-      // Gone already: what was wanted.
-      if (found === undefined) outcomes.set(snapshot, { snapshot });
-      else if (found.uuid === snapshot.uuid && found.mark !== undefined && !found.pinned) wanted.push(snapshot);
-      else outcomes.set(snapshot, { snapshot, error: changed(snapshot) });
-    }
     this.#forget();
     const options = { dataset: this.name, lock, signal, step: this.#step };
-    for (const outcome of await destroySnapshots(this.#zfs, wanted, options)) outcomes.set(outcome.snapshot, outcome);
-    const all = snapshots.map((snapshot) => outcomes.get(snapshot) ?? { snapshot });
+    const outcomes = await destroySnapshots(this.#zfs, snapshots, listing, options);
     // At the cap each snapshot destroys one: the next need not look again whether it is due.
-    if (all.every(({ error }) => error === undefined)) {
+    if (outcomes.every(({ error }) => error === undefined)) {
       const gone = new Set(snapshots.map(({ name }) => name));
       const left = listing.snapshots.filter(({ name }) => !gone.has(name));
       this.#memory.learn(this.#place, { ...listing, snapshots: left });
     }
-    return all;
+    return outcomes;
   }
 
   async adopt(snapshot: Snapshot): Promise<void> {
@@ -382,7 +341,7 @@ class ZfsVolume implements Volume {
     const action = `list the snapshots of ${quote(this.name)}`;
     const rows = await list(this.#zfs, { ...LISTING, dataset: this.name, action }).catch(async (error: unknown) => {
       const isMissing = isBtmError(error) && error.code === "VOLUME_MISSING";
-      const info = isMissing ? await this.#lostSwitch() : undefined;
+      const info = isMissing ? await lostSwitch(this.#zfs, this.#place) : undefined;
       throw info === undefined ? error : withoutName(this.name, info, error);
     });
     const listing = listingOf(rows, this.#place);
@@ -422,12 +381,5 @@ function withoutName(dataset: string, info: Switch, cause: unknown): BtmError {
   return new BtmError("VOLUME_MISSING", `Cannot look at ${quote(dataset)}: ${what}`, {
     hint: "btm recover finishes or undoes it",
     cause,
-  });
-}
-
-function changed(snapshot: Snapshot): BtmError {
-  const what = "it no longer is the snapshot that it was, or its mark or pin has changed";
-  return new BtmError("PLAN_CHANGED", `Cannot change ${quote(snapshot.name)}: ${what}`, {
-    hint: "Someone changed or replaced it: look at it with btm list",
   });
 }
