@@ -1,36 +1,20 @@
 /** What is told of a volume while a rollback of it is interrupted, and nothing has finished or undone it. */
 import { chmodSync, readdirSync, rmdirSync } from "node:fs";
 
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
 
-import { BtrfsImage } from "../support/btrfs-image.ts";
 import { btm, copyExecutable } from "../support/executable.ts";
 import { failureOf } from "../support/expect-code.ts";
 import type { Operation } from "../support/fixtures/operate.ts";
-import { makeScene, type Scene, workOf } from "../support/kill-lab.ts";
-import { Operators } from "../support/operators.ts";
+import { makeScene } from "../support/kill-lab.ts";
+import { operatorSuite } from "../support/operator-suite.ts";
 
-const operators = new Operators();
-let image: BtrfsImage;
-beforeAll(async () => {
-  image = await BtrfsImage.make();
-});
-afterAll(async () => {
-  await operators.close();
-  await image.dispose();
-});
+const suite = operatorSuite();
 
 const rollback: Operation = { kind: "rollback", height: 10 };
 
-async function killedAt(step: string): Promise<Scene> {
-  const { steps } = await operators.run(workOf(await makeScene(image, { isMounted: false }), rollback));
-  const scene = await makeScene(image, { isMounted: false });
-  await operators.run(workOf(scene, rollback, undefined, steps.indexOf(step)));
-  return scene;
-}
-
 it("before the exchange there is no undo point yet, and it is said that something was interrupted", async () => {
-  const { btm: library, volume } = await killedAt("before exchange");
+  const { btm: library, volume } = await suite.killedAt(rollback, "before exchange", { isMounted: false });
   const { undoPoints, pending } = await library.overview();
   expect([undoPoints, pending]).toEqual([[], [expect.stringContaining("the interrupted rollback to 10")]]);
   await failureOf(library.undo(undefined, { dryRun: true }), "NO_SUCH_UNDO");
@@ -41,13 +25,13 @@ it("before the exchange there is no undo point yet, and it is said that somethin
 });
 
 it("after the exchange there is one", async () => {
-  const { btm: library } = await killedAt("after exchange");
+  const { btm: library } = await suite.killedAt(rollback, "after exchange", { isMounted: false });
   expect(await library.overview()).toMatchObject({ undoPoints: [{ number: 1 }], pending: [expect.any(String)] });
   expect(await library.undo(undefined, { dryRun: true })).toMatchObject({ point: { number: 1 } });
 });
 
 it("a folder that holds pins is not empty, and so not removed by who cleans up", async () => {
-  const { btm: library, volume } = await makeScene(image, { isMounted: false });
+  const { btm: library, volume } = await makeScene(suite.image, { isMounted: false });
   await library.pin(10);
   const aside = `${volume.path}.btm`;
   expect(readdirSync(aside)).toEqual(["README"]);
@@ -59,10 +43,10 @@ it("a folder that holds pins is not empty, and so not removed by who cleans up",
 });
 
 it("who may not look into undo points sees the snapshots, and is told", async () => {
-  const { btm: library, volume } = await makeScene(image, { isMounted: false });
+  const { btm: library, volume } = await makeScene(suite.image, { isMounted: false });
   await library.rollback(10);
-  chmodSync(image.folder, 0o755);
-  const executable = await copyExecutable(image.folder);
+  chmodSync(suite.image.folder, 0o755);
+  const executable = await copyExecutable(suite.image.folder);
   const { status, stdout, stderr } = await btm(["list", "-p", volume.path], { uid: 65_534, executable });
   expect([status, stdout.split("\n").length > 2], stderr).toEqual([0, true]);
   expect(stderr).toContain("Whether there are undo points only root can see");

@@ -1,19 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
-import { BtrfsImage } from "../support/btrfs-image.ts";
 import type { Operation } from "../support/fixtures/operate.ts";
 import { expectTidy, expectWhole, killAtEveryStep, makeScene, type Scene } from "../support/kill-lab.ts";
-import { Operators } from "../support/operators.ts";
+import { operatorSuite } from "../support/operator-suite.ts";
 
-const operators = new Operators();
-let image: BtrfsImage;
-beforeAll(async () => {
-  image = await BtrfsImage.make();
-});
-afterAll(async () => {
-  await operators.close();
-  await image.dispose();
-});
+const suite = operatorSuite();
+const { operators } = suite;
 
 describe.each([
   ["a subvolume in a mounted directory", false],
@@ -26,7 +18,7 @@ describe.each([
     const operation: Operation = { kind: "snapshot", height: 30 };
     const steps = await killAtEveryStep(
       operators,
-      () => makeScene(image, { isMounted, heights: [0, 10, 20] }),
+      () => makeScene(suite.image, { isMounted, heights: [0, 10, 20] }),
       operation,
       async (scene, { where }) => {
         await expectWhole(scene, [scene.old], where, { mayBeGone: [0, 10], mayBeNew: [30] });
@@ -50,7 +42,7 @@ describe.each([
   it("while cleaning several", async () => {
     const steps = await killAtEveryStep(
       operators,
-      () => makeScene(image, { isMounted, heights: [0, 10, 20] }),
+      () => makeScene(suite.image, { isMounted, heights: [0, 10, 20] }),
       { kind: "clean", kept: 1 },
       async (scene, { where }) => {
         await expectWhole(scene, [scene.old], where, { mayBeGone: [0, 10] });
@@ -65,7 +57,7 @@ describe.each([
   it("while adopting several, read-only ones and writable ones", async () => {
     const steps = await killAtEveryStep(
       operators,
-      () => makeScene(image, { isMounted, heights: [0], byHand: [5, 6] }),
+      () => makeScene(suite.image, { isMounted, heights: [0], byHand: [5, 6] }),
       { kind: "adopt" },
       async (scene, { where }) => {
         await expectWhole(scene, [scene.old], where);

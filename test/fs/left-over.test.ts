@@ -1,23 +1,15 @@
 import { join } from "node:path";
 
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
 import { Btm } from "../../src/index.ts";
-import { BtrfsImage } from "../support/btrfs-image.ts";
 import type { Operation } from "../support/fixtures/operate.ts";
-import { Operators } from "../support/operators.ts";
+import { operatorSuite } from "../support/operator-suite.ts";
 import { run } from "../support/run.ts";
 import { btrfsVolume } from "../support/volumes.ts";
 
-const operators = new Operators();
-let image: BtrfsImage;
-beforeAll(async () => {
-  image = await BtrfsImage.make();
-});
-afterAll(async () => {
-  await operators.close();
-  await image.dispose();
-});
+const suite = operatorSuite();
+const { operators } = suite;
 
 interface Case {
   readonly name: string;
@@ -54,7 +46,7 @@ const cases: readonly Case[] = [
 /** A subvolume inside cannot go with it: BTRFS_IOC_SNAP_DESTROY answers ENOTEMPTY. */
 describe.each(cases)("$name that cannot be destroyed", ({ before, operation, killed, folder, left, finished }) => {
   it("keeps no snapshot from being taken and no rollback from being done; each says so, until it can", async () => {
-    const volume = await btrfsVolume(image, `left-${operation.kind}`, { isMounted: false });
+    const volume = await btrfsVolume(suite.image, `left-${operation.kind}`, { isMounted: false });
     const btm = new Btm({ volume: volume.volume, itv: 10 });
     volume.write("height", "0");
     await btm.snapshot(0);
@@ -82,7 +74,7 @@ describe.each(cases)("$name that cannot be destroyed", ({ before, operation, kil
 
     /** Another volume with the same history, which tells the steps. */
     async function twin(): Promise<{ readonly volume: string }> {
-      const other = await btrfsVolume(image, `twin-${operation.kind}`, { isMounted: false });
+      const other = await btrfsVolume(suite.image, `twin-${operation.kind}`, { isMounted: false });
       const its = new Btm({ volume: other.volume, itv: 10 });
       for (const height of [0, 10]) await its.snapshot(height);
       await before?.(its);

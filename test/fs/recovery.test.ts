@@ -1,34 +1,23 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
 
-import { BtrfsImage } from "../support/btrfs-image.ts";
 import { failureOf } from "../support/expect-code.ts";
 import { Fixture } from "../support/fixture.ts";
 import type { HolderArgument } from "../support/fixtures/holder.ts";
 import type { Operation } from "../support/fixtures/operate.ts";
 import { expectTidy, makeScene, type Scene, workOf } from "../support/kill-lab.ts";
-import { Operators } from "../support/operators.ts";
+import { operatorSuite } from "../support/operator-suite.ts";
 
-const operators = new Operators();
-let image: BtrfsImage;
-beforeAll(async () => {
-  image = await BtrfsImage.make();
-});
-afterAll(async () => {
-  await operators.close();
-  await image.dispose();
-});
+const suite = operatorSuite();
+const { operators } = suite;
 
 const rollback: Operation = { kind: "rollback", height: 10 };
 
 /** A rollback of a mount point that was killed after a step. */
-async function killedAfter(step: string): Promise<Scene> {
-  const { steps } = await operators.run(workOf(await makeScene(image, { isMounted: true }), rollback));
-  const scene = await makeScene(image, { isMounted: true });
-  await operators.run(workOf(scene, rollback, undefined, steps.indexOf(`after ${step}`)));
-  return scene;
+function killedAfter(step: string): Promise<Scene> {
+  return suite.killedAt(rollback, `after ${step}`, { isMounted: true });
 }
 
 /** The same, and a node that was started again since. */
@@ -77,8 +66,8 @@ it("refuses to unmount what a node was started on again, names it, and finishes 
 });
 
 it("a dry run of a rollback after a killed one does what it then does", async () => {
-  const scene = await makeScene(image, { isMounted: false });
-  const { steps } = await operators.run(workOf(await makeScene(image, { isMounted: false }), rollback));
+  const scene = await makeScene(suite.image, { isMounted: false });
+  const { steps } = await operators.run(workOf(await makeScene(suite.image, { isMounted: false }), rollback));
   await operators.run(workOf(scene, rollback, undefined, steps.indexOf("after stage")));
   const planned = await scene.btm.rollback(20, { dryRun: true });
   const done = await scene.btm.rollback(20);
