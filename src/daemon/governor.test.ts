@@ -35,6 +35,38 @@ it("says once that it cannot tell how much is free, and once that it can again",
   ]);
 });
 
+it("ends what can be done later before any snapshot goes, and looks again", async () => {
+  const [config] = parseConfig('[volumes.node]\nvolume = "/data"\n', "btm.toml").volumes;
+  if (config === undefined) throw new Error("There is no volume");
+  const done: string[] = [];
+  const ways = [true, false];
+  const told = (what: string): never => {
+    done.push(what);
+    throw new Error(what);
+  };
+  const governor = new Governor({
+    config,
+    btm: {
+      thin: () => told("thin"),
+      undoPoints: () => told("undo points"),
+      dropUndo: () => told("drop"),
+      list: () => told("list"),
+    },
+    space: () => Promise.resolve({ free: 1n, size: 100n }),
+    log: new Log({ write: () => undefined, isJournal: true, now: () => new Date() }),
+    makeWay: () => {
+      done.push("make way");
+      return Promise.resolve(ways.shift() ?? false);
+    },
+    onRemoved: () => undefined,
+    now: () => 0,
+  });
+  await governor.step();
+  expect(done).toEqual(["make way"]);
+  await governor.step();
+  expect(done).toEqual(["make way", "make way", "list"]);
+});
+
 /** What two volumes that are thinned together have, of a pool that is short of space. */
 interface Pool {
   /** Snapshots of each. */

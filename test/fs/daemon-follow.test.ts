@@ -171,6 +171,16 @@ it("pins what the configuration pins, also when it is taken in place of the heig
   await expect.poll(list).toEqual([[101n, true]]);
 });
 
+it("says which pins a chain has passed that goes on by many blocks at once", async () => {
+  const running = await follow("itv = 10", "pins = [105, 120]");
+  await expect.poll(heights).toEqual([100n]);
+  chain.height = 110n;
+  await expect.poll(heights).toEqual([100n, 110n]);
+  expect(running.log.filter((line) => line.includes("has passed the pin"))).toEqual([
+    expect.stringContaining("the chain has passed the pin 105: no snapshot"),
+  ]);
+});
+
 it("names no snapshot by one answer out of all proportion", async () => {
   tellSecond(1_000_000_000_000n);
   const running = await follow();
