@@ -96,6 +96,7 @@ export class ServedGroup {
   async leave(): Promise<void> {
     await Promise.all(this.volumes.map((volume) => volume.leave()));
     await this.queue.drain();
+    for (const volume of this.volumes) volume.release();
   }
 
   /** A followed node stands at the height; what goes wrong is logged where it does. */
@@ -170,6 +171,7 @@ export class ServedGroup {
   }
 
   async #take(height: Height, isPinned: boolean): Promise<SnapshotResult> {
+    for (const volume of this.volumes) await volume.claim();
     for (const { governor } of this.volumes) await governor.beforeSnapshot();
     const warn = (error: Error): void => {
       this.#log.warning(`${this.#name}: ${errorText(error)}`);

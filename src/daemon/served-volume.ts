@@ -17,6 +17,7 @@ import { folderOf, freeSpaceOf } from "./free-space.ts";
 import { Governor } from "./governor.ts";
 import { errorText, type Log } from "./log.ts";
 import type { ServedGroup } from "./served-group.ts";
+import { serveAlone } from "./sole-daemon.ts";
 import { Verification } from "./verification.ts";
 import type { Answer, VolumeQueue } from "./volume-queue.ts";
 
@@ -48,6 +49,8 @@ export class ServedVolume {
   /** Undefined when its snapshots are not verified. */
   readonly verification: Verification | undefined;
   readonly #learning = new Set<Promise<void>>();
+  /** Lets other daemons serve it, by each name that it was found by. */
+  readonly #alone = new Map<string, () => void>();
   /** Aborted when it is left. */
   readonly #left = new AbortController();
   #orphansAt = -Infinity;
@@ -107,9 +110,13 @@ export class ServedVolume {
 
   /** What was interrupted is finished, and what shall be pinned pinned. Then its node is followed. */
   async start(pins: ReadonlySet<Height>): Promise<void> {
+    // Tells what it is, where an interrupted rollback does not keep it from being found.
+    await this.btm.list().catch(() => undefined);
+    await this.claim();
     const { recovered } = await this.btm.recover();
     for (const what of recovered) this.#log.warning(`${this.config.name}: ${what}`);
     const snapshots = await this.btm.list();
+    await this.claim();
     for (const { height, pinned } of snapshots) {
       if (!pinned && pins.has(height)) await this.#pin(height);
     }
@@ -117,6 +124,22 @@ export class ServedVolume {
     await this.#checkHold();
     const { follow } = this.config;
     if (follow !== undefined && this.node === undefined && !this.#left.signal.aborted) this.#follow(follow, snapshots);
+  }
+
+  /**
+   * To be called before it is changed.
+   *
+   * @throws BtmError ALREADY_RUNNING
+   */
+  async claim(): Promise<void> {
+    const { resolved } = this;
+    if (!this.#alone.has(resolved)) this.#alone.set(resolved, await serveAlone(resolved));
+  }
+
+  /** To be called when nothing changes it any more. */
+  release(): void {
+    for (const release of this.#alone.values()) release();
+    this.#alone.clear();
   }
 
   /** Snapshots are taken all the same, of a node that is not held: worth an alarm, and no reason to do nothing. */

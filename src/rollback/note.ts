@@ -6,7 +6,7 @@ import { join } from "node:path";
 import * as v from "valibot";
 
 import { parseStored } from "../stored.ts";
-import { isRootsOwn, makeRunFolder, RUN_FOLDER } from "./run-folder.ts";
+import { isRootsOwn, makeRunFolder, RUN_FOLDER } from "../sys/run-folder.ts";
 import { explainedFiles } from "./walk.ts";
 
 /**

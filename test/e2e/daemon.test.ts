@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
+import { symlink, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -7,6 +7,7 @@ import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { Btm } from "../../src/index.ts";
 import { DatagramSocket } from "../../src/sys/datagram.ts";
 import { btm } from "../support/executable.ts";
+import { run } from "../support/run.ts";
 import { DaemonWorld, type Got } from "../support/running-daemon.ts";
 
 let world: DaemonWorld;
@@ -46,6 +47,32 @@ async function raw(bytes: string | Buffer): Promise<string> {
   await once(connection, "close");
   return answer;
 }
+
+describe("two daemons on one volume", () => {
+  it("are one that serves it, and one that says so until the first has ended, in whatever way", async () => {
+    await using first = await start();
+    expect(await take(0)).toMatchObject({ body: { taken: true } });
+    const other = join(folder, "other.sock");
+    // By another name of the same.
+    const config = join(folder, "other.toml");
+    const link = join(folder, "link");
+    await symlink(volume, link);
+    await writeFile(config, `socket = "${other}"\n[volumes.same]\nvolume = "${link}"\nitv = 10\ncap = 1\n`);
+    await using second = await world.startWith(["--config", config]);
+    const says = `another daemon does, process ${String(first.child.pid)}`;
+    await second.says(says);
+    const asked = ["-s", "--unix-socket", other, "http://btm/v1/volumes/same/snapshots", "-d", '{"height":10}'];
+    const refused = await run("curl", ["-w", "%{http_code}", ...asked]);
+    expect(refused).toMatch(/"code":"ALREADY_RUNNING".*409$/s);
+    const health = await run("curl", ["-s", "--unix-socket", other, "http://btm/v1/health"]);
+    expect(health).toContain(says);
+    // Its cap of one has thinned nothing.
+    expect(await take(10)).toMatchObject({ body: { taken: true } });
+    expect((await new Btm({ volume }).list()).map(({ height }) => height)).toEqual([0n, 10n]);
+    await first.end("SIGKILL");
+    expect(await run("curl", [...asked.slice(0, -1), '{"height":20}'])).toContain('"taken":true');
+  });
+});
 
 describe("the socket", () => {
   it("takes what is due, once, and tells the rest", async () => {

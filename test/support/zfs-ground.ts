@@ -7,6 +7,7 @@ import { expect } from "vitest";
 import { Btm } from "../../src/index.ts";
 import { readMounts } from "../../src/sys/mounts.ts";
 import { bundleFixture } from "./bundle-fixture.ts";
+import { exportPool } from "./export-pool.ts";
 import type { Ground, History } from "./ground.ts";
 import { Operators } from "./operators.ts";
 import { run } from "./run.ts";
@@ -41,7 +42,7 @@ export function zfsGround(): Ground {
       const known = kept.get(history);
       const number = known === undefined ? kept.size : [...kept.keys()].indexOf(history);
       const saved = join(folder, `image-${String(number)}`);
-      await run("zpool", ["export", "-f", name]);
+      exportPool(name, "-f");
       await copyFile(known === undefined ? empty : saved, image);
       await importFrom(name, image);
       if (known !== undefined) {
@@ -76,7 +77,7 @@ export function zfsGround(): Ground {
 
 /** Exported it is whole. */
 async function keep(pool: string, image: string, copy: string): Promise<void> {
-  await run("zpool", ["export", pool]);
+  exportPool(pool);
   await copyFile(image, copy);
   await importFrom(pool, image);
 }

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { Btm } from "../../src/index.ts";
 import { failureOf } from "../support/expect-code.ts";
+import { exportPool } from "../support/export-pool.ts";
 import { run } from "../support/run.ts";
 import { ZfsPool } from "../support/zfs-pool.ts";
 
@@ -14,10 +15,6 @@ beforeAll(async () => {
   pool = await ZfsPool.make();
 });
 afterAll(() => pool.dispose());
-
-async function exportPool(): Promise<void> {
-  await run("zpool", ["export", pool.name]);
-}
 
 async function importPool(...options: readonly string[]): Promise<void> {
   await run("zpool", ["import", "-o", "cachefile=none", ...options, "-d", pool.folder, pool.name]);
@@ -49,7 +46,7 @@ describe("a dataset that is not there", () => {
   it("is missing when its pool is exported in the middle of a rollback", async () => {
     const { dataset } = await pool.makeDataset("exported", "exported");
     const onStep = (step: string, when: string): void => {
-      if (`${when} ${step}` === "before roll back") execFileSync("zpool", ["export", pool.name]);
+      if (`${when} ${step}` === "before roll back") exportPool(pool.name);
     };
     const btm = new Btm({ volume: dataset }, { onStep });
     await btm.snapshot(10);
@@ -67,7 +64,7 @@ it("a pool that is imported read-only can be listed and planned for, and refuses
   const { dataset: unmounted } = await pool.makeDataset("unmounted", "unmounted", ["canmount=noauto"]);
   await run("zfs", ["snapshot", `${dataset}@5`]);
   for (const volume of [dataset, unmounted]) await new Btm({ volume }).snapshot(10);
-  await exportPool();
+  exportPool(pool.name);
   await importPool("-o", "readonly=on");
   try {
     const btm = new Btm({ volume: dataset });
@@ -90,7 +87,7 @@ it("a pool that is imported read-only can be listed and planned for, and refuses
       [{ snapshot: { height: 5n }, error: { code: "READ_ONLY" } }],
     ]);
   } finally {
-    await exportPool();
+    exportPool(pool.name);
     await importPool();
   }
 });
