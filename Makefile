@@ -93,7 +93,7 @@ build/btm: $(SOURCES) tools/build-executable.ts tools/koffi-embedded.ts package.
 build/btm.1: $(SOURCES) tools/package/man-page.ts | setup
 	@mkdir -p $(@D) && $(NODE) tools/package/man-page.ts >$@
 
-PACKAGED := build/btm build/btm.1 LICENSE $(wildcard tools/package/*) $(wildcard tools/package/deb/*) $(wildcard tools/systemd/*)
+PACKAGED := build/btm build/btm.1 LICENSE $(wildcard docs/* docs/*/*) $(wildcard tools/package/*) $(wildcard tools/package/deb/*) $(wildcard tools/systemd/*)
 
 btm_package.tar.gz: $(PACKAGED)
 	@tools/package/make-package.sh tar $@

@@ -5,6 +5,8 @@
 import { existsSync, openSync, readFileSync, writeSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 
+import { parseNodeUrl } from "../chain/node-client.ts";
+import { listeningPorts } from "../sys/listening-ports.ts";
 import { keepForPolling, readIfAny } from "../sys/isolation.ts";
 import { escapeText, quote } from "../text.ts";
 import { type Answer, type Job, parseJob, type Report } from "./job.ts";
@@ -84,7 +86,10 @@ function answerNow(
   if (ended !== undefined && isOver) {
     return { kind: "ended", ...ran, status: ended.status, signal: ended.signal ?? null };
   }
-  return now - start >= job.timeoutMs ? { kind: "silent", ...ran, why: reader?.why ?? null } : undefined;
+  if (now - start < job.timeoutMs) return undefined;
+  const { why = null, isDenied = false } = reader ?? {};
+  const listensElsewhere = job.node === null ? [] : portsBeside(portOf(parseNodeUrl(job.node.url)));
+  return { kind: "silent", ...ran, why, isDenied, listensElsewhere };
 }
 
 /** Politely: what it has started elsewhere, as a client of a container service does, it can end only itself. */
@@ -96,6 +101,16 @@ async function askToEnd(started: WatchedProcess, limitMs: number): Promise<void>
     endIfAlone();
     started.look();
   }
+}
+
+function portOf({ port, protocol }: URL): number {
+  return port === "" ? (protocol === "https:" ? 443 : 80) : Number(port);
+}
+
+/** Nothing listens on the one, and something on these: the network of the check has nobody else in it. */
+function portsBeside(port: number): number[] {
+  const ports = listeningPorts();
+  return ports.includes(port) ? [] : ports;
 }
 
 function endIfAlone(): void {

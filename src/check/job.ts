@@ -55,7 +55,16 @@ const answerForm = v.variant("kind", [
   /** The command ended; null when a signal ended it. */
   v.object({ kind: v.literal("ended"), ...ran, status: v.nullable(v.number()), signal: v.nullable(v.number()) }),
   /** The time was over. */
-  v.object({ kind: v.literal("silent"), ...ran, why: v.nullable(v.string()) }),
+  v.object({
+    kind: v.literal("silent"),
+    ...ran,
+    /** Why the node could not be asked the last time; null of a command that is the check. */
+    why: v.nullable(v.string()),
+    /** It answered, and wants other credentials. */
+    isDenied: v.boolean(),
+    /** The ports of TCP on which something listened then, and not on that of the node. */
+    listensElsewhere: v.array(v.number()),
+  }),
   v.object({ kind: v.literal("not-started"), why: v.string() }),
   /** The namespaces could not be furnished. */
   v.object({ kind: v.literal("no-room"), why: v.string() }),

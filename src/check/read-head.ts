@@ -33,6 +33,8 @@ export class HeadReader {
   answeredAt: number | undefined;
   /** Of the last failure. */
   why: string | undefined;
+  /** Whether that was for credentials. */
+  isDenied = false;
   readonly #node: NodeJob;
   readonly #client: NodeClient;
   readonly #closed = new AbortController();
@@ -90,6 +92,7 @@ export class HeadReader {
     } catch (error) {
       // Also what nobody thought of: a node that answers so is not ready, or never will be.
       this.why = isBtmError(error) ? reason(error) : String(error);
+      this.isDenied = isBtmError(error) && error.code === "PERMISSION_DENIED";
       return undefined;
     }
   }

@@ -91,7 +91,13 @@ describe("a command", () => {
     expect(outcome(bare, ended(0))).toBe("failed");
     expect(outcome(bare, ended(0), false)).toBe("passed");
     expect(outcome(bare, ended(1), false)).toBe("failed");
-    expect(outcome(bare, { kind: "silent", why: null, said: "", seconds: 300 }, false)).toBe("failed");
+    expect(
+      outcome(
+        bare,
+        { kind: "silent", why: null, isDenied: false, listensElsewhere: [], said: "", seconds: 300 },
+        false,
+      ),
+    ).toBe("failed");
   });
 
   it("may say what it likes: it is kept short, and escaped", () => {

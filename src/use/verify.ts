@@ -1,6 +1,7 @@
 import { checkCallOptions } from "../call-options.ts";
 import { runIsolated } from "../check/isolated.ts";
 import { lastLines } from "../check/finding.ts";
+import { checkReached } from "../check/reached.ts";
 import { verdictOf, wantedOf, type Known } from "../check/verdict.ts";
 import { checkCommand, checkFollow, checkMarkedFamily, jobOf, nodeJobOf } from "../check/wishes.ts";
 import type { Snapshot } from "../driver/driver.ts";
@@ -40,6 +41,7 @@ export async function verify(use: Use, height: HeightInput | undefined, options:
     const job = jobOf(options, { ...copy, height: snapshot.height }, node);
     const report = await runIsolated(job, signal);
     warnings.push(...report.warnings);
+    if (node !== null) checkReached(report.answer, node);
     said = lastLines(report.answer, SAID_LINES);
     verified = verdictOf(known, report.answer, follow !== undefined, new Date());
   } finally {

@@ -49,6 +49,8 @@ describe.each(kinds.filter(({ systemd }) => systemd !== undefined))(
           "/usr/local/bin/btm",
           "/usr/local/share/man/man1/btm.1",
           "/etc/btm/btm.toml",
+          "/usr/local/share/doc/btm/docs/daemon.md",
+          "/usr/local/share/doc/btm/docs/chains/cosmos.md",
           "/etc/systemd/system/btm-daemon.service",
           "/etc/systemd/system/btm-recover@.service",
         ],

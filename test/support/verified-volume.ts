@@ -41,7 +41,7 @@ export function smallNode(argument: Partial<SmallNodeArgument> = {}): string[] {
 /** Of --json. */
 export interface Document {
   readonly ok: boolean;
-  readonly error?: { readonly code: string; readonly message: string };
+  readonly error?: { readonly code: string; readonly message: string; readonly hint: string | null };
   readonly result?: {
     readonly height: string;
     readonly verified: {

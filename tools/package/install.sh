@@ -24,6 +24,8 @@ units=/etc/systemd/system
 config=/etc/btm/btm.toml
 completion=/usr/share/bash-completion/completions/btm
 manual=/usr/local/share/man/man1/btm.1
+# Only docs/ in it is ours: the pages that messages name.
+documents=/usr/local/share/doc/btm
 # The first line of a configuration that this script wrote; behind it stands the checksum of the rest.
 written="# Written by install.sh; once you change it, it is yours. "
 
@@ -91,6 +93,8 @@ if [[ -n $uninstall ]]; then
     if [[ -L $link ]]; then systemctl disable "$(basename -- "$link")" 2>/dev/null || true; fi
   done
   rm -f "$units/btm-daemon.service" "$units/btm-recover@.service" "$binary" "$completion" "$manual"
+  rm -rf "$documents/docs" "$documents/docs.new"
+  rmdir "$documents" 2>/dev/null || true
   if [[ -e $config ]]; then
     if is_ours "$config"; then rm -f "$config"; else say "left alone, for it was changed: $config"; fi
   fi
@@ -105,7 +109,7 @@ if [[ -n $uninstall ]]; then
 fi
 
 # --- Everything is checked before anything is touched.
-for file in btm btm-daemon.service btm-recover@.service completion.bash btm.1; do
+for file in btm btm-daemon.service btm-recover@.service completion.bash btm.1 docs; do
   if [[ ! -e $here/$file ]]; then die 1 "the package is not whole: $here/$file is missing"; fi
 done
 work=$(mktemp -d)
@@ -157,6 +161,12 @@ for unit in btm-daemon.service btm-recover@.service; do
 done
 if [[ -d $(dirname -- "$completion") ]]; then put 644 "$here/completion.bash" "$completion"; fi
 put 644 "$here/btm.1" "$manual"
+mkdir -p "$documents"
+rm -rf "$documents/docs.new"
+cp -r "$here/docs" "$documents/docs.new"
+chown -R root:root "$documents/docs.new"
+rm -rf "$documents/docs"
+mv -T "$documents/docs.new" "$documents/docs"
 if [[ $wanted != "$config" ]] && ! cmp -s "$wanted" "$config"; then
   if [[ -e $config ]] && ! is_ours "$config"; then
     cp -a -- "$config" "$config.old"

@@ -16,6 +16,12 @@ trap 'rm -rf "$work"' EXIT
 # The same sources give the same package: no time, no owner, no order of the file system in it.
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
 
+# put_documents FOLDER: the pages that messages name.
+put_documents() {
+  local page
+  (cd docs && find . -type f) | while read -r page; do install -D -m 644 "docs/$page" "$1/$page"; done
+}
+
 case $kind in
   tar)
     folder=$work/btm_package
@@ -23,6 +29,7 @@ case $kind in
     install -m 755 build/btm tools/package/install.sh "$folder"
     install -m 644 tools/package/btm-daemon.service tools/systemd/btm-recover@.service tools/package/completion.bash \
       tools/package/btm.toml build/btm.1 LICENSE "$folder"
+    put_documents "$folder/docs"
     tar --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" -C "$work" -c btm_package |
       gzip -n >"$outfile.new"
     ;;
@@ -42,6 +49,7 @@ case $kind in
     gzip -9n <build/btm.1 >"$tree/usr/share/man/man1/btm.1.gz"
     install -D -m 644 LICENSE "$tree/usr/share/doc/btm/copyright"
     install -D -m 644 tools/package/btm.toml "$tree/usr/share/doc/btm/examples/btm.toml"
+    put_documents "$tree/usr/share/doc/btm/docs"
     install -d "$tree/DEBIAN"
     cat >"$tree/DEBIAN/control" <<CONTROL
 Package: btm

@@ -27,6 +27,7 @@ const STATUSES: readonly (readonly [string, string])[] = [
 const FILES: readonly (readonly [string, string])[] = [
   ["/etc/btm/btm.toml", "The volumes that the daemon serves. btm check-config says what it means."],
   ["/run/btm/btm.sock", "Where the daemon is asked for snapshots, by the group btm."],
+  ["/usr/local/share/doc/btm/docs", "The pages that messages call docs/NAME.md; /usr/share/doc/btm/docs of a .deb."],
 ];
 
 const EXAMPLES: readonly (readonly [string, string])[] = [

@@ -102,6 +102,34 @@ describe("a node that stands where its snapshot says", () => {
   });
 });
 
+describe("what says nothing of a snapshot is not kept, and calls it neither good nor bad", () => {
+  it.each([
+    [
+      "a node that wants other credentials",
+      { isLocked: true },
+      "PERMISSION_DENIED",
+      7,
+      /for 1 s the node refused who asked: .*--cookie FILE/s,
+    ],
+    [
+      "a node that listens elsewhere",
+      { port: 18_546 },
+      "NODE_UNREACHABLE",
+      3,
+      /listens on the port 18546, and for 1 s nothing on that of http:\/\/127.0.0.1:18545/,
+    ],
+  ])("%s", async (_, node, code, exitStatus, said) => {
+    const volume = await volumeAt10();
+    await verify(volume, follow, smallNode());
+    const { status, document, stderr } = await verify(volume, [...follow, "--timeout", "1s"], smallNode(node));
+    expect([status, document.ok, document.error?.code]).toEqual([exitStatus, false, code]);
+    expect(`${document.error?.message ?? ""} ${document.error?.hint ?? ""}${stderr}`).toMatch(said);
+    const [snapshot] = await new Btm({ volume }).list();
+    expect(snapshot?.record?.verified?.outcome).toBe("exact");
+    expect(leftBeside(volume)).toEqual([]);
+  });
+});
+
 describe("a snapshot that is no good is not called good", () => {
   it("when the node stands elsewhere", async () => {
     const volume = await volumeAt10();
