@@ -36,18 +36,24 @@ export interface ProcessesOnOptions {
  */
 export async function processesOn(devices: ReadonlySet<bigint>, options: ProcessesOnOptions): Promise<ProcessUse[]> {
   const uses: ProcessUse[] = [];
-  for (const pid of await listOrNothing("/proc")) {
-    if (!/^\d+$/.test(pid)) continue;
-    throwIfAborted(options.signal);
-    const except = Number(pid) === process.pid ? options.ownExcept : undefined;
-    const use = await within(LOOK_MS, firstUse(`/proc/${pid}`, devices, except, options.fileSystem));
-    if (use === undefined) continue;
-    const command = (await within(LOOK_MS, commandOf(pid))) ?? "[does not answer]";
-    const unit = await within(LOOK_MS, unitOf(pid));
-    uses.push({ pid: Number(pid), command, unit, ...use });
-  }
-  return uses;
+  const pids = (await listOrNothing("/proc")).filter((name) => /^\d+$/.test(name)).values();
+  const look = async (): Promise<void> => {
+    for (const pid of pids) {
+      throwIfAborted(options.signal);
+      const except = Number(pid) === process.pid ? options.ownExcept : undefined;
+      const use = await within(LOOK_MS, firstUse(`/proc/${pid}`, devices, except, options.fileSystem));
+      if (use === undefined) continue;
+      const command = (await within(LOOK_MS, commandOf(pid))) ?? "[does not answer]";
+      const unit = await within(LOOK_MS, unitOf(pid));
+      uses.push({ pid: Number(pid), command, unit, ...use });
+    }
+  };
+  await Promise.all(Array.from({ length: LOOKS_AT_ONCE }, look));
+  return uses.sort((a, b) => a.pid - b.pid);
 }
+
+/** As many as there are threads for calls that may wait (UV_THREADPOOL_SIZE in the documentation of Node). */
+const LOOKS_AT_ONCE = 4;
 
 async function firstUse(
   folder: string,

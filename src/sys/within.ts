@@ -1,11 +1,12 @@
-import { setTimeout } from "node:timers/promises";
-
 /** What a promise gives, undefined when it takes longer. */
 export async function within<T>(milliseconds: number, work: Promise<T>): Promise<T | undefined> {
-  const stop = new AbortController();
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => {
+    resolve(undefined);
+  }, milliseconds);
   try {
-    return await Promise.race([work, setTimeout(milliseconds, undefined, { signal: stop.signal })]);
+    return await Promise.race([work, promise]);
   } finally {
-    stop.abort();
+    clearTimeout(timer);
   }
 }
