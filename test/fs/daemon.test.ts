@@ -1,5 +1,7 @@
 import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { beforeAll, expect, it } from "vitest";
@@ -7,6 +9,7 @@ import { beforeAll, expect, it } from "vitest";
 import { parseConfig } from "../../src/daemon/config-file.ts";
 import { Daemon } from "../../src/daemon/daemon.ts";
 import { Log } from "../../src/daemon/log.ts";
+import { Btm } from "../../src/index.ts";
 import { BtrfsImage } from "../support/btrfs-image.ts";
 import { KeepAliveClient } from "../support/keep-alive-client.ts";
 
@@ -16,7 +19,7 @@ let socket: string;
 let client: KeepAliveClient;
 
 beforeAll(async () => {
-  image = await BtrfsImage.make();
+  image = await BtrfsImage.make({ sizeMiB: 600 });
   volume = await image.makeSubvolume("node");
   socket = join(image.folder, "btm.sock");
   const text = `socket = "${socket}"\n[volumes.node]\nvolume = "${volume}"\n`;
@@ -36,8 +39,8 @@ beforeAll(async () => {
 });
 
 /** Another one that works on the volume, until it is told to end. */
-async function holdLock(): Promise<() => Promise<void>> {
-  const holder = spawn("flock", ["--exclusive", volume, "sh", "-c", "echo locked; exec cat"], {
+async function holdLock(of = volume): Promise<() => Promise<void>> {
+  const holder = spawn("flock", ["--exclusive", of, "sh", "-c", "echo locked; exec cat"], {
     stdio: ["pipe", "pipe", "inherit"],
   });
   await once(holder.stdout, "data");
@@ -79,4 +82,46 @@ it("takes what a client asked for that is gone, and nothing that was not asked t
   await expect.poll(async () => (await client.get("/v1/status")).body["connections"]).toBe(1);
   await release();
   await expect.poll(() => client.heights()).toEqual([10, 20]);
+});
+
+it("looks after each volume by a clock of its own: one that is held up holds up no other", async () => {
+  const held = await image.makeSubvolume("held");
+  const btm = new Btm({ volume: held });
+  for (const height of [1, 2, 3, 4, 5]) await btm.snapshot(height, { force: true });
+  const late = join(image.top, "late");
+  const own = join(image.folder, "two.sock");
+  const volumes = `[volumes.held]\nvolume = "${held}"\nmin_free = "50%"\n[volumes.late]\nvolume = "${late}"\n`;
+  const config = parseConfig(`socket = "${own}"\n${volumes}`, "btm.toml");
+  // It waits as long as the lock is held.
+  const patient = config.volumes.map((one) => ({ ...one, cfg: { ...one.cfg, lockTimeoutMs: 600_000 } }));
+  const daemon = new Daemon({
+    load: () => Promise.resolve({ ...config, volumes: patient }),
+    log: new Log({ write: () => undefined, isJournal: false, now: () => new Date() }),
+    env: {},
+  });
+  await daemon.start();
+  const two = new KeepAliveClient(own, "late");
+  const problems = async (): Promise<unknown> => {
+    const { body } = await two.get("/v1/status");
+    const all = body["volumes"] as readonly { readonly name: string; readonly problem: string | null }[];
+    return all.map(({ name, problem }) => `${name} ${problem === null ? "is served" : "is not"}`);
+  };
+  const release = await holdLock(held);
+  try {
+    expect(await problems()).toEqual(["held is served", "late is not"]);
+    writeFileSync(join(image.top, "much"), randomBytes(350 * 1024 * 1024), { flush: true });
+    const free = async (): Promise<unknown> => {
+      const { body } = await two.get("/v1/status");
+      return (body["volumes"] as readonly Readonly<Record<string, unknown>>[])[0];
+    };
+    await expect.poll(free).toMatchObject({ freeBytes: expect.stringMatching(/^[12]?\d{8}$/) as string });
+    await image.makeSubvolume("late");
+    await expect.poll(problems).toEqual(["held is served", "late is served"]);
+    expect(await btm.list()).toHaveLength(5);
+  } finally {
+    await release();
+    two.close();
+    await daemon.stop();
+  }
+  expect(await btm.list()).toHaveLength(3);
 });
