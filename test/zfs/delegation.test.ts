@@ -126,6 +126,36 @@ it("with what the hint names everything works but a rollback, which is refused b
   expect(volume.everything({ exact: true })).toEqual(before);
 });
 
+it("a group is taken with what is needed on each, and of none where one is not allowed", async () => {
+  const pair = [await makeVolume("execution"), await makeVolume("consensus")] as const;
+  const heights = async (): Promise<unknown[]> =>
+    Promise.all(
+      pair.map(async ({ volume }) => {
+        const list = await new Btm({ volume }).list();
+        return list.map(({ height, mark }) => [height, mark?.height]);
+      }),
+    );
+  const group = pair.map(({ volume }) => volume);
+  const before = await heights();
+  await allow(pair[0], ["snapshot", "userprop"]);
+  for (const missing of [["snapshot"], ["userprop"], []]) {
+    await allow(pair[1], ["mount", ...missing]);
+    expect([missing, await nobody.tell({ group, height: 20 })]).toMatchObject([missing, { code: "PERMISSION_DENIED" }]);
+    expect(await heights()).toEqual(before);
+    await unallow(pair[1]);
+  }
+  await allow(pair[1], ["snapshot", "userprop"]);
+  expect(await nobody.tell({ group, height: 20 })).toMatchObject({
+    value: { members: [{ taken: true }, { taken: true }] },
+  });
+  const taken = [
+    [5n, undefined],
+    [10n, "10"],
+    [20n, "20"],
+  ];
+  expect(await heights()).toEqual([taken, taken]);
+});
+
 it("a limit on the snapshots, which root does not have, is told as no space", async () => {
   await allow(shared, ["snapshot", "userprop"]);
   await run("zfs", ["set", "snapshot_limit=2", shared.volume]);
