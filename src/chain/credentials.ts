@@ -79,7 +79,11 @@ function cookieFailure(file: string, error: unknown): BtmError {
   if (code === "ENOENT") {
     const hint =
       "The node writes it when it starts; below the volume it is where the node has it, as in regtest/.cookie";
-    return new BtmError("NODE_UNREACHABLE", `Cannot ask the node: ${name} is not there`, { cause: error, hint });
+    return new BtmError("NODE_UNREACHABLE", `Cannot ask the node: ${name} is not there`, {
+      cause: error,
+      hint,
+      details: { cookieFile: file },
+    });
   }
   const why = escapeText(error instanceof Error ? error.message : String(error));
   return new BtmError("PERMISSION_DENIED", `Cannot ask the node: ${name} cannot be read: ${why}`, { cause: error });

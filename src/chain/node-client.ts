@@ -93,6 +93,7 @@ export class NodeClient implements Node {
     if (status === 401 || status === 403) {
       throw new BtmError("PERMISSION_DENIED", `The node at ${this.shown} answered with status ${String(status)}`, {
         hint: "Give the user and password of its RPC, or its cookie file; and is this address allowed to ask?",
+        details: { status },
       });
     }
     if (status < 300 || status >= 400) return exchanged;

@@ -46,7 +46,8 @@ function linesOf(said: string): string[] {
   return said.split(/[\r\n]+/).filter((line) => line.trim() !== "");
 }
 
-function saidText(said: string): string {
+/** For a message: what a program printed last. */
+export function saidText(said: string): string {
   const lines = linesOf(said);
   if (lines.length === 0) return ", and printed nothing";
   return `; the last that it printed: ${quote(lines.slice(-3).join(" | ").slice(-300))}`;

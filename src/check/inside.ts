@@ -87,9 +87,13 @@ function answerNow(
     return { kind: "ended", ...ran, status: ended.status, signal: ended.signal ?? null };
   }
   if (now - start < job.timeoutMs) return undefined;
-  const { why = null, isDenied = false } = reader ?? {};
-  const listensElsewhere = job.node === null ? [] : portsBeside(portOf(parseNodeUrl(job.node.url)));
-  return { kind: "silent", ...ran, why, isDenied, listensElsewhere };
+  const { why = null, lacks } = reader ?? {};
+  if (job.node === null) return { kind: "silent", ...ran, why, isDenied: false, listensElsewhere: [] };
+  const ports = listeningPorts();
+  const listens = ports.includes(portOf(parseNodeUrl(job.node.url)));
+  // One that came to no cookie before it hung listens nowhere yet.
+  const isDenied = lacks === "credentials" || (lacks === "cookie" && listens);
+  return { kind: "silent", ...ran, why, isDenied, listensElsewhere: listens ? [] : ports };
 }
 
 /** Politely: what it has started elsewhere, as a client of a container service does, it can end only itself. */
@@ -105,12 +109,6 @@ async function askToEnd(started: WatchedProcess, limitMs: number): Promise<void>
 
 function portOf({ port, protocol }: URL): number {
   return port === "" ? (protocol === "https:" ? 443 : 80) : Number(port);
-}
-
-/** Nothing listens on the one, and something on these: the network of the check has nobody else in it. */
-function portsBeside(port: number): number[] {
-  const ports = listeningPorts();
-  return ports.includes(port) ? [] : ports;
 }
 
 function endIfAlone(): void {

@@ -60,9 +60,9 @@ const answerForm = v.variant("kind", [
     ...ran,
     /** Why the node could not be asked the last time; null of a command that is the check. */
     why: v.nullable(v.string()),
-    /** It answered, and wants other credentials. */
+    /** It is there, and was not asked or did not answer for want of the right credentials. */
     isDenied: v.boolean(),
-    /** The ports of TCP on which something listened then, and not on that of the node. */
+    /** The ports of TCP on which something listened then, and nothing on that of the node: nobody else is in its network. */
     listensElsewhere: v.array(v.number()),
   }),
   v.object({ kind: v.literal("not-started"), why: v.string() }),

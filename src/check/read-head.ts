@@ -3,7 +3,7 @@ import { setTimeout } from "node:timers/promises";
 import { detectFamily } from "../chain/detect-family.ts";
 import { familyOf } from "../chain/families.ts";
 import { type Family, FAMILY_NAMES } from "../chain/family.ts";
-import { NodeClient } from "../chain/node-client.ts";
+import { NodeClient, statusOf } from "../chain/node-client.ts";
 import { type BtmError, isBtmError } from "../errors.ts";
 import type { Height } from "../height.ts";
 import type { NodeJob } from "./job.ts";
@@ -33,8 +33,8 @@ export class HeadReader {
   answeredAt: number | undefined;
   /** Of the last failure. */
   why: string | undefined;
-  /** Whether that was for credentials. */
-  isDenied = false;
+  /** Whether the node refused who asked, or nobody could ask because the cookie is not where it should be. */
+  lacks: "credentials" | "cookie" | undefined;
   readonly #node: NodeJob;
   readonly #client: NodeClient;
   readonly #closed = new AbortController();
@@ -92,7 +92,9 @@ export class HeadReader {
     } catch (error) {
       // Also what nobody thought of: a node that answers so is not ready, or never will be.
       this.why = isBtmError(error) ? reason(error) : String(error);
-      this.isDenied = isBtmError(error) && error.code === "PERMISSION_DENIED";
+      const status = statusOf(error);
+      const hasNoCookie = isBtmError(error) && "cookieFile" in error.details;
+      this.lacks = status === 401 || status === 403 ? "credentials" : hasNoCookie ? "cookie" : undefined;
       return undefined;
     }
   }

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { isAbsolute, join } from "node:path";
 
 import { Authorization } from "../chain/credentials.ts";
@@ -68,7 +69,13 @@ export function checkCommand({ command, timeoutMs, writable, folder }: CommandOp
 
 /** @throws BtmError BAD_OPTION */
 export function checkFollow({ url, chain, cookieFile }: FollowOptions): void {
+  const { hostname } = parseNodeUrl(url);
   new Authorization(parseNodeUrl(url), cookieFile === undefined ? {} : { cookieFile });
+  if (isIP(hostname.replace(/^\[|\]$/g, "")) !== 0 && !/^(?:127\.|\[::1\]$)/.test(hostname)) {
+    throw new BtmError("BAD_OPTION", `Cannot ask a node at ${hostname}: a check has no network but loopback`, {
+      hint: "Say where the node that is started listens, as http://127.0.0.1:8545",
+    });
+  }
   if (chain === undefined) return;
   const name = FAMILY_NAMES.find((one) => one === chain && one !== "http");
   if (name !== undefined) return void familyOf(name);

@@ -126,11 +126,12 @@ export class Daemon {
     if (!this.#isServing || this.#isStopping) return;
     const { log, load } = this.#options;
     this.#tell({ RELOADING: "1", MONOTONIC_USEC: String(monotonicMicroseconds()) });
+    const kept = this.#groups;
+    let next: readonly ServedGroup[] = kept;
     try {
       const config = await load();
       if (config.socket !== this.#config?.socket) log.warning("Another socket is used after a restart only");
-      const kept = this.#groups;
-      const next = togetherIn(config).map((together) => {
+      next = togetherIn(config).map((together) => {
         return kept.find((old) => isDeepStrictEqual(old.config, together)) ?? new ServedGroup(together, log);
       });
       // In between it would be known to nobody.
@@ -145,6 +146,7 @@ export class Daemon {
       log.info(`Read the configuration again: ${count(this.#volumes.length, "volume")}`);
     } catch (error) {
       log.error(`The configuration stays as it was: ${errorText(error)}`);
+      for (const group of next) if (!kept.includes(group)) this.#letGo(group);
     }
     this.#tell({ READY: "1", STATUS: this.#sentence() });
   }
@@ -158,6 +160,7 @@ export class Daemon {
     await Promise.all([this.#server.close(), this.#closeCompat()]);
     await Promise.all([...this.#groups.map((group) => group.leave()), ...this.#leaving]);
     await Promise.all(this.#groups.map((group) => this.#endTicks(group)));
+    for (const group of this.#groups) await group.release();
     // A commit may take minutes: until here it is alive.
     clearInterval(this.#watchdog);
     this.#options.log.info("Stopped");
@@ -168,7 +171,7 @@ export class Daemon {
   }
 
   #letGo(group: ServedGroup): void {
-    const leaving = Promise.all([this.#endTicks(group), group.leave()]).then(() => undefined);
+    const leaving = Promise.all([this.#endTicks(group), group.leave()]).then(() => group.release());
     void leaving.finally(() => {
       this.#leaving.delete(leaving);
     });
@@ -251,7 +254,7 @@ async function startAll(groups: readonly ServedGroup[]): Promise<void> {
   await within(START_MS, Promise.all(groups.map((group) => group.start())));
 }
 
-function proofStatus({ last, isRunning }: Verification): object {
+function proofStatus({ last, isRunning, problem }: Verification): object {
   const { snapshot, verified } = last ?? {};
   return {
     running: isRunning,
@@ -259,6 +262,7 @@ function proofStatus({ last, isRunning }: Verification): object {
     outcome: verified?.outcome ?? null,
     at: verified?.at ?? null,
     stands: verified?.height ?? null,
+    problem: problem ?? null,
   };
 }
 

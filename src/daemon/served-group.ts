@@ -38,6 +38,7 @@ export class ServedGroup {
   /** How many wait for a height exactly. */
   readonly #asked = new Map<Height, number>();
   #starting: Promise<void> | undefined;
+  #isLeft = false;
 
   constructor(config: Together, log: Log) {
     const [first] = config.volumes;
@@ -78,6 +79,9 @@ export class ServedGroup {
       this.queue.refresh();
       for (const volume of this.volumes) this.#log.info(`${volume.config.name}: serving ${volume.resolved}`);
     } catch (error) {
+      if (this.#isLeft) return;
+      // Two daemons that each have one of the group would wait for each other.
+      if (isBtmError(error) && error.code === "ALREADY_RUNNING") await this.release();
       this.problem = errorText(error);
       // Once for each reason, not every ten seconds.
       if (this.problem !== before) this.#log.error(`${this.#name}: ${this.problem}; trying again`);
@@ -94,9 +98,14 @@ export class ServedGroup {
 
   /** Follows no node any more, and waits for what is under way. */
   async leave(): Promise<void> {
+    this.#isLeft = true;
     await Promise.all(this.volumes.map((volume) => volume.leave()));
-    await this.queue.drain();
-    for (const volume of this.volumes) volume.release();
+    await Promise.all([this.queue.drain(), this.#starting]);
+  }
+
+  /** Lets others serve its volumes: to be called when it has been left, and no {@link tick} is under way. */
+  async release(): Promise<void> {
+    for (const volume of this.volumes) await volume.release();
   }
 
   /** A followed node stands at the height; what goes wrong is logged where it does. */

@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from "node:util";
 import { Btm } from "../btm.ts";
 import type { BtmOptions } from "../cfg.ts";
 import type { Snapshot } from "../driver/driver.ts";
-import { isBtmError } from "../errors.ts";
+import { BtmError, isBtmError } from "../errors.ts";
 import type { Height } from "../height.ts";
 import type { SnapshotResult } from "../results.ts";
 import type { NodeFacts, Quiesce } from "../node-facts.ts";
@@ -50,7 +50,7 @@ export class ServedVolume {
   readonly verification: Verification | undefined;
   readonly #learning = new Set<Promise<void>>();
   /** Lets other daemons serve it, by each name that it was found by. */
-  readonly #alone = new Map<string, () => void>();
+  readonly #alone = new Map<string, Promise<() => void>>();
   /** Aborted when it is left. */
   readonly #left = new AbortController();
   #orphansAt = -Infinity;
@@ -129,17 +129,25 @@ export class ServedVolume {
   /**
    * To be called before it is changed.
    *
-   * @throws BtmError ALREADY_RUNNING
+   * @throws BtmError ALREADY_RUNNING; ABORTED when it has been left
    */
   async claim(): Promise<void> {
     const { resolved } = this;
-    if (!this.#alone.has(resolved)) this.#alone.set(resolved, await serveAlone(resolved));
+    let alone = this.#alone.get(resolved);
+    if (alone === undefined) {
+      if (this.#left.signal.aborted) throw new BtmError("ABORTED", `${this.config.name} is served no more`);
+      alone = serveAlone(resolved, this.config.name);
+      this.#alone.set(resolved, alone);
+      alone.catch(() => this.#alone.delete(resolved));
+    }
+    await alone;
   }
 
   /** To be called when nothing changes it any more. */
-  release(): void {
-    for (const release of this.#alone.values()) release();
+  async release(): Promise<void> {
+    const all = [...this.#alone.values()];
     this.#alone.clear();
+    for (const alone of all) (await alone.catch(() => undefined))?.();
   }
 
   /** Snapshots are taken all the same, of a node that is not held: worth an alarm, and no reason to do nothing. */

@@ -5,7 +5,10 @@ import { endUnit, runInUnit } from "../quiesce/in-unit.ts";
 import { escapeText } from "../text.ts";
 import type { VolumeConfig } from "./config.ts";
 import { errorText, type Log } from "./log.ts";
-import { dueForProof, lastProof, type Proof, type VerifyConfig } from "./verify-schedule.ts";
+import { dueForProof, lastProof, nextRetryMs, type Proof, type VerifyConfig } from "./verify-schedule.ts";
+
+/** The exit status of btm verify that says so of the snapshot (docs/exit-codes.md). */
+const NO_GOOD = 10;
 
 /** Verifies the newest snapshot of a volume from time to time, by the command of the same name. */
 export class Verification {
@@ -18,11 +21,14 @@ export class Verification {
   #isInTheWay = new AbortController();
   #lookedAt = -Infinity;
   #triedAt: number | undefined;
+  #retryMs: number | undefined;
   #running: Promise<void> | undefined;
   /** Whether one that we did not start, or did before we were started again, was under way at the last look. */
   #isElsewhere = false;
   /** As last seen. */
   last: Proof | undefined;
+  /** Why the last try has left no proof, good or bad; undefined when it has left one. */
+  problem: string | undefined;
 
   constructor(volume: VolumeConfig, config: VerifyConfig, log: Log, run = runInUnit, end = endUnit) {
     this.#volume = volume;
@@ -47,7 +53,11 @@ export class Verification {
     const snapshots = await list();
     const now = Date.now();
     this.last = lastProof(snapshots, now);
-    const due = dueForProof(snapshots, this.#config.every, { now, triedAt: this.#triedAt });
+    const due = dueForProof(snapshots, this.#config.every, {
+      now,
+      triedAt: this.#triedAt,
+      ...(this.#retryMs === undefined ? {} : { retryMs: this.#retryMs }),
+    });
     if (due === undefined) this.#isElsewhere = false;
     if (due === undefined || !canStart || this.#stopped.signal.aborted) return;
     this.#running = this.#verify(due).finally(() => {
@@ -98,19 +108,30 @@ export class Verification {
         return;
       }
       const { status, stderr } = ended;
+      const reason = escapeText(reasonIn(stderr).slice(0, 1000));
       if (status === 0) this.#log.info(`${name}: ${snapshot} is good to start from`);
       else if (this.#isInTheWay.signal.aborted) this.#log.info(`${name}: the verification of ${snapshot} has ended`);
-      else this.#log.error(`${name}: ALARM: ${snapshot}: ${escapeText(reasonIn(stderr).slice(0, 1000))}`);
+      else this.#log.error(`${name}: ALARM: ${snapshot}: ${reason}`);
+      if (!this.#isInTheWay.signal.aborted) this.#tell(status === 0 || status === NO_GOOD ? undefined : reason);
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       if (isBtmError(error) && error.code === "ABORTED")
         this.#log.info(`${name}: the verification of ${snapshot} is not waited for`);
-      else this.#log.error(`${name}: cannot verify ${snapshot}: ${errorText(error)}`);
+      else {
+        this.#log.error(`${name}: cannot verify ${snapshot}: ${errorText(error)}`);
+        this.#tell(errorText(error));
+      }
     }
     this.#isElsewhere = false;
     this.#triedAt = Date.now();
     // What came of it is looked for with the next tick.
     this.#lookedAt = -Infinity;
+  }
+
+  /** @param problem why it has left no proof */
+  #tell(problem: string | undefined): void {
+    this.problem = problem;
+    this.#retryMs = problem === undefined ? undefined : nextRetryMs(this.#retryMs);
   }
 
   #words(height: Snapshot["height"]): string[] {

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 
 import type { Snapshot } from "../driver/driver.ts";
 import type { Height } from "../height.ts";
-import { dueForProof, lastProof, PERIODS } from "./verify-schedule.ts";
+import { dueForProof, lastProof, nextRetryMs, PERIODS } from "./verify-schedule.ts";
 
 const NOW = Date.parse("2026-11-26T12:00:00Z");
 
@@ -44,6 +44,15 @@ it("does not go by a proof from the future, which a clock that went wrong has wr
   expect(lastProof([future], NOW)).toBeUndefined();
   // The clock was set right by some seconds meanwhile.
   expect(lastProof([snapshot(10n, -5000)], NOW)?.snapshot.height).toBe(10n);
+});
+
+it("waits twice as long after each try that has left no proof, a day at most", () => {
+  const hour = 3_600_000;
+  const pauses: number[] = [];
+  for (let tries = 0; tries < 7; tries++) pauses.push(nextRetryMs(pauses.at(-1)));
+  expect(pauses).toEqual([1, 2, 4, 8, 16, 24, 24].map((hours) => hours * hour));
+  const tried = { now: NOW, triedAt: NOW - 3 * hour, retryMs: 4 * hour };
+  expect(dueForProof([snapshot(10n)], "weekly", tried)).toBeUndefined();
 });
 
 it("tries again after an hour when none came of it", () => {

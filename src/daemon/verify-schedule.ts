@@ -38,22 +38,33 @@ export function lastProof(snapshots: readonly Snapshot[], now: number): Proof | 
   );
 }
 
+interface Tried {
+  readonly now: number;
+  readonly triedAt: number | undefined;
+  readonly retryMs?: number;
+}
+
+/** How long to wait after another try that has left no proof: twice as long each time, a day at most. */
+export function nextRetryMs(retryMs: number | undefined): number {
+  return retryMs === undefined ? RETRY_MS : Math.min(2 * retryMs, PERIODS.daily);
+}
+
 /**
  * The snapshot that is to be verified now: the newest of ours, when the last proof is as old as the period; undefined when
  * it is not time yet, or the newest was the last to be verified.
  *
- * @param triedAt when one was last tried without leaving a proof; it is tried again after an hour
+ * @param triedAt when one was last tried without leaving a proof; it is tried again after retryMs
  * @param now milliseconds of the wall clock, as the times of the proofs are
  */
 export function dueForProof(
   snapshots: readonly Snapshot[],
   every: Period,
-  { now, triedAt }: { readonly now: number; readonly triedAt: number | undefined },
+  { now, triedAt, retryMs = RETRY_MS }: Tried,
 ): Snapshot | undefined {
   const newest = snapshots.findLast(({ mark }) => mark !== undefined);
   const last = lastProof(snapshots, now);
   if (newest === undefined || newest.uuid === last?.snapshot.uuid) return undefined;
-  if (triedAt !== undefined && Math.abs(now - triedAt) < RETRY_MS) return undefined;
+  if (triedAt !== undefined && Math.abs(now - triedAt) < retryMs) return undefined;
   if (last === undefined) return newest;
   const age = now - Date.parse(last.verified.at);
   return age >= PERIODS[every] ? newest : undefined;

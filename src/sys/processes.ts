@@ -41,7 +41,7 @@ export async function processesOn(devices: ReadonlySet<bigint>, options: Process
     for (const pid of pids) {
       throwIfAborted(options.signal);
       const except = Number(pid) === process.pid ? options.ownExcept : undefined;
-      const use = await within(LOOK_MS, firstUse(`/proc/${pid}`, devices, except, options.fileSystem));
+      const use = await firstUse(`/proc/${pid}`, devices, except, options.fileSystem).catch(ifSilent);
       if (use === undefined) continue;
       const command = (await within(LOOK_MS, commandOf(pid))) ?? "[does not answer]";
       const unit = await within(LOOK_MS, unitOf(pid));
@@ -66,11 +66,13 @@ async function firstUse(
     ["root directory", `${folder}/root`],
     ["program", `${folder}/exe`],
   ];
-  for (const fd of await listOrNothing(`${folder}/fd`)) links.push(["open file", `${folder}/fd/${fd}`]);
-  for (const range of await mappedRanges(folder, fileSystem))
+  // Each call alone has a limit: one process may have many thousands of files open, and a machine much else to do.
+  for (const fd of (await within(LOOK_MS, listOrNothing(`${folder}/fd`))) ?? [])
+    links.push(["open file", `${folder}/fd/${fd}`]);
+  for (const range of await answered(mappedRanges(folder, fileSystem)))
     links.push(["mapped file", `${folder}/map_files/${range}`]);
   for (const [how, link] of links) {
-    const file = await identityOf(link);
+    const file = await answered(identityOf(link));
     if (file === undefined || !devices.has(file.dev) || (how === "open file" && file.ino === except)) continue;
     return { how, path: await readlink(link).catch(() => link), inode: file.ino };
   }
@@ -93,13 +95,35 @@ async function mappedRanges(folder: string, fileSystem: string | undefined): Pro
 /** A process that the kernel holds may keep its /proc waiting. */
 const LOOK_MS = 2000;
 
-/** The pid of a process holding a flock(2) on a directory, as far as we may look; undefined when none is seen. */
+/** The kernel does not tell of a process: it is not asked on and on. */
+class Silent extends Error {}
+
+/** @throws Silent */
+async function answered<T>(work: Promise<T>): Promise<T> {
+  const answer = await within(
+    LOOK_MS,
+    work.then((value) => ({ value })),
+  );
+  if (answer === undefined) throw new Silent();
+  return answer.value;
+}
+
+function ifSilent(error: unknown): undefined {
+  if (!(error instanceof Silent)) throw error;
+}
+
+/**
+ * The pid of a process holding a flock(2) on a file or directory, as far as we may look; undefined when none is seen. Of
+ * one that we may not look into, /proc/locks is believed where it names the very device.
+ */
 export async function lockHolder(device: bigint, inode: bigint): Promise<number | undefined> {
   // 1: FLOCK  ADVISORY  WRITE 4242 00:2a:256 0 EOF; the device printed is that of the whole file system
   const locks = await readFile("/proc/locks", "utf8").catch(() => "");
-  for (const match of locks.matchAll(/FLOCK\s+ADVISORY\s+WRITE\s+(\d+)\s+[0-9a-f]+:[0-9a-f]+:(\d+)\s/g)) {
-    const pid = match[1] ?? "";
-    if (BigInt(match[2] ?? 0) !== inode) continue;
+  let likely: number | undefined;
+  for (const match of locks.matchAll(/FLOCK\s+ADVISORY\s+WRITE\s+(\d+)\s+([0-9a-f]+:[0-9a-f]+):(\d+)\s/g)) {
+    const [, pid = "", of = "", number = "0"] = match;
+    if (BigInt(number) !== inode) continue;
+    if (of === deviceText(device)) likely = Number(pid);
     for (const fd of await listOrNothing(`/proc/${pid}/fd`)) {
       const file = await identityOf(`/proc/${pid}/fd/${fd}`);
       if (file?.dev !== device || file.ino !== inode) continue;
@@ -107,7 +131,14 @@ export async function lockHolder(device: bigint, inode: bigint): Promise<number 
       if (/^lock:.*FLOCK/m.test(info)) return Number(pid);
     }
   }
-  return undefined;
+  return likely;
+}
+
+/** As /proc/locks has it: the major and the minor number (makedev(3)) in hexadecimal. */
+function deviceText(device: bigint): string {
+  const major = ((device >> 8n) & 0xfffn) | ((device >> 32n) & ~0xfffn);
+  const minor = (device & 0xffn) | ((device >> 12n) & ~0xffn);
+  return [major, minor].map((number) => number.toString(16).padStart(2, "0")).join(":");
 }
 
 /** The pid of a process holding a lock on a byte of a device, as far as we may look; undefined when none is seen. */

@@ -41,7 +41,7 @@ export async function verify(use: Use, height: HeightInput | undefined, options:
     const job = jobOf(options, { ...copy, height: snapshot.height }, node);
     const report = await runIsolated(job, signal);
     warnings.push(...report.warnings);
-    if (node !== null) checkReached(report.answer, node);
+    checkReached(report.answer, node);
     said = lastLines(report.answer, SAID_LINES);
     verified = verdictOf(known, report.answer, follow !== undefined, new Date());
   } finally {

@@ -6,6 +6,7 @@ import { parseConfig } from "../../src/daemon/config-file.ts";
 import { Log } from "../../src/daemon/log.ts";
 import { ServedGroup } from "../../src/daemon/served-group.ts";
 import type { ServedVolume } from "../../src/daemon/served-volume.ts";
+import { serveAlone } from "../../src/daemon/sole-daemon.ts";
 import { parseHeight } from "../../src/height.ts";
 import { Btm } from "../../src/index.ts";
 import { BtrfsImage } from "../support/btrfs-image.ts";
@@ -26,6 +27,12 @@ beforeAll(async () => {
   return () => image.dispose();
 });
 
+function groupOf(keys: readonly string[], name = "node"): ServedGroup {
+  const [together] = togetherIn(parseConfig([`[volumes.${name}]`, ...keys].join("\n"), "btm.toml"));
+  if (together === undefined) throw new TypeError("The configuration has no volume");
+  return new ServedGroup(together, new Log({ write: () => undefined, isJournal: false, now: () => new Date() }));
+}
+
 /** Serves a new volume whose node stands at 100, of which it has taken a snapshot. */
 beforeEach(async () => {
   const path = await image.makeSubvolume(`node${String(volumes++)}`);
@@ -33,14 +40,14 @@ beforeEach(async () => {
   chain = chainState();
   node = await ScriptedNode.start(SCRIPTS.evm(chain));
   const keys = [`volume = "${path}"`, `follow = "${node.url}"`, "push = false", "itv = 10"];
-  const [together] = togetherIn(parseConfig(["[volumes.node]", ...keys].join("\n"), "btm.toml"));
-  if (together === undefined) throw new TypeError("The configuration has no volume");
-  const log = new Log({ write: () => undefined, isJournal: false, now: () => new Date() });
-  const served = new ServedGroup(together, log);
+  const served = groupOf(keys);
   const [first] = served.volumes;
   if (first === undefined) throw new TypeError("The group has no volume");
   [group, volume] = [served, first];
-  onTestFinished(() => served.leave());
+  onTestFinished(async () => {
+    await served.leave();
+    await served.release();
+  });
   await served.start();
   await expect.poll(heights).toEqual([100n]);
   await expect.poll(() => afterOf(100n)).toBeDefined();
@@ -135,4 +142,53 @@ it("asks whether blocks are still on the chain once a minute at most, and every 
     return volume.orphans;
   };
   await expect.poll(orphans).toEqual([100n]);
+});
+
+describe("a volume that is served", () => {
+  /** A group of one volume that is not served yet, and what would be refused while it is. */
+  async function freshGroup(): Promise<{ group: ServedGroup; isFree: () => Promise<boolean> }> {
+    const path = await image.makeSubvolume(`alone${String(volumes++)}`);
+    const isFree = async (): Promise<boolean> => {
+      const error = await serveAlone(path, "other").then(letGo, failureIn);
+      return error === undefined;
+    };
+    return { group: groupOf([`volume = "${path}"`]), isFree };
+  }
+  const failureIn = (error: Error): string => error.message;
+  const letGo = (release: () => void): undefined => {
+    release();
+  };
+
+  it("is not served under another name as well, and by its next self before the old one has left", async () => {
+    const path = await image.makeSubvolume(`alone${String(volumes++)}`);
+    const [old, next] = [groupOf([`volume = "${path}"`]), groupOf([`volume = "${path}"`, "cap = 7"])];
+    const twin = groupOf([`volume = "${path}"`, "cap = 1"], "twin");
+    for (const one of [old, next, twin]) await one.start();
+    expect([old.problem, next.problem]).toEqual([undefined, undefined]);
+    expect(twin.problem).toContain('this daemon does under the name "node"');
+    await expect(twin.ask(parseHeight(10))).rejects.toMatchObject({ code: "ALREADY_RUNNING" });
+    for (const one of [old, next]) {
+      await one.leave();
+      await one.release();
+    }
+    await twin.start();
+    expect(twin.problem).toBeUndefined();
+    await twin.leave();
+    await twin.release();
+  });
+
+  it("is free once it is left: also when it is left while it starts, and when it was claimed twice at once", async () => {
+    const starting = await freshGroup();
+    const start = starting.group.start();
+    await starting.group.leave();
+    await start;
+    await starting.group.release();
+    expect(await starting.isFree()).toBe(true);
+    const twice = await freshGroup();
+    await Promise.all(twice.group.volumes.flatMap((one) => [one.claim(), one.claim()]));
+    expect(await twice.isFree()).toBe(false);
+    await twice.group.leave();
+    await twice.group.release();
+    expect(await twice.isFree()).toBe(true);
+  });
 });

@@ -109,7 +109,16 @@ describe("what says nothing of a snapshot is not kept, and calls it neither good
       { isLocked: true },
       "PERMISSION_DENIED",
       7,
-      /for 1 s the node refused who asked: .*--cookie FILE/s,
+      /for 1 s the node let nobody ask: .*status 401.*--cookie FILE/s,
+      [],
+    ],
+    [
+      "a cookie that is not where it was said to be",
+      {},
+      "PERMISSION_DENIED",
+      7,
+      /for 1 s the node let nobody ask: .*regtest\/.cookie" is not there/,
+      ["--cookie", "regtest/.cookie"],
     ],
     [
       "a node that listens elsewhere",
@@ -117,17 +126,41 @@ describe("what says nothing of a snapshot is not kept, and calls it neither good
       "NODE_UNREACHABLE",
       3,
       /listens on the port 18546, and for 1 s nothing on that of http:\/\/127.0.0.1:18545/,
+      [],
     ],
-  ])("%s", async (_, node, code, exitStatus, said) => {
+    ["a host that is not there", {}, "BAD_OPTION", 2, /no network but loopback/, ["--follow", "http://10.1.2.3:18545"]],
+  ])("%s", async (_, node, code, exitStatus, said, options) => {
     const volume = await volumeAt10();
     await verify(volume, follow, smallNode());
-    const { status, document, stderr } = await verify(volume, [...follow, "--timeout", "1s"], smallNode(node));
+    const { status, document, stderr } = await verify(
+      volume,
+      [...follow, "--timeout", "1s", ...options],
+      smallNode(node),
+    );
     expect([status, document.ok, document.error?.code]).toEqual([exitStatus, false, code]);
     expect(`${document.error?.message ?? ""} ${document.error?.hint ?? ""}${stderr}`).toMatch(said);
     const [snapshot] = await new Btm({ volume }).list();
     expect(snapshot?.record?.verified?.outcome).toBe("exact");
     expect(leftBeside(volume)).toEqual([]);
   });
+});
+
+it("a damaged cookie does not hide that no node is there: the snapshot is no good", async () => {
+  const volume = await volumeAt10();
+  writeFileSync(join(volume, ".cookie"), "garbage");
+  await new Btm({ volume }).snapshot(20, { node: factsAt(20) });
+  const { document } = await verify(volume, [...follow, "--timeout", "1s", "--cookie", ".cookie"], ["sleep", "100"]);
+  expect(document.result?.verified).toMatchObject({
+    outcome: "failed",
+    why: expect.stringContaining("user:password") as string,
+  });
+});
+
+it("a check that could not start something says nothing of the snapshot", async () => {
+  const volume = await volumeAt10();
+  const { status, document } = await verify(volume, [], ["sh", "-c", "no-such-program"]);
+  expect([status, document.error?.code]).toEqual([2, "BAD_OPTION"]);
+  expect((await new Btm({ volume }).list())[0]?.record?.verified).toBeUndefined();
 });
 
 describe("a snapshot that is no good is not called good", () => {
