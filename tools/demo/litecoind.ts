@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,6 +9,7 @@ import * as v from "valibot";
 import { LITECOIND } from "./machine.ts";
 import { NotReadyError, Rpc } from "./rpc.ts";
 import { childOptions, type Stage } from "./run.ts";
+import { freePort } from "../free-port.ts";
 
 const PATIENCE_MS = 60_000;
 /** Any address will do: nobody spends what is mined here. */
@@ -133,15 +133,4 @@ function isTooEarly(error: unknown): boolean {
   if (error instanceof NotReadyError) return true;
   const cause: unknown = error instanceof TypeError ? error.cause : error;
   return cause instanceof Error && "code" in cause && ["ENOENT", "ECONNREFUSED"].includes(String(cause.code));
-}
-
-/** The kernel knows which port is free. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("The kernel gave no port");
-  return address.port;
 }

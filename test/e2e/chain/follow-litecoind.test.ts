@@ -2,7 +2,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { EventEmitter, once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -13,6 +12,7 @@ import { NodeClient } from "../../../src/chain/node-client.ts";
 import { isBtmError } from "../../../src/errors.ts";
 import { LITECOIND } from "../../../tools/demo/machine.ts";
 import { failureOf } from "../../support/expect-code.ts";
+import { freePort } from "../../../tools/free-port.ts";
 
 /** A node with a chain of its own, always on the same port. */
 class Node {
@@ -52,16 +52,6 @@ class Node {
     this.#process.kill("SIGKILL");
     await once(this.#process, "exit");
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("The kernel gave no port");
-  return address.port;
 }
 
 test("litecoind is recognised and followed, from before its start through a kill, to the height that it has lost", async () => {

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { familyOf } from "../../../src/chain/families.ts";
 import type { Block, FamilyName } from "../../../src/chain/family.ts";
 import { NodeClient } from "../../../src/chain/node-client.ts";
+import { freePort } from "../../../tools/free-port.ts";
 
 /** A kind of real node that tests run, each instance on a chain of its own in a folder. */
 export interface NodeKind {
@@ -133,15 +133,4 @@ export class RunningNode {
     }
     if (this.kind.readyLine !== undefined) await this.says(this.kind.readyLine);
   }
-}
-
-/** The kernel knows which port is free. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("The kernel gave no port");
-  return address.port;
 }
