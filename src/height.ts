@@ -28,7 +28,10 @@ export function parseHeight(input: HeightInput, what = "height"): Height {
       "BAD_HEIGHT",
       `Cannot read the ${what} ${show(input)}: expected a whole number from 0 to 2^64 - 1`,
       {
-        hint: HINT[typeof input] ?? "Give decimal digits only, for example 1234000",
+        hint:
+          typeof input === "number" && Number.isInteger(input) && input > 0
+            ? "Beyond 2^53 a number is no longer exact: give a bigint, for example 9007199254740993n"
+            : "Give decimal digits only, without zeros in front, for example 1234000",
       },
     );
   }
@@ -66,7 +69,3 @@ export function show(input: unknown): string {
 export function due(height: bigint, last: bigint | undefined, itv: bigint): boolean {
   return last === undefined || height / itv > last / itv;
 }
-
-const HINT: Readonly<Record<string, string>> = {
-  number: "Beyond 2^53 a number is no longer exact: give a bigint, for example 9007199254740993n",
-};

@@ -121,7 +121,10 @@ export interface GroupListing {
 
 /** What a rollback and its undoing have in common. */
 export interface SwitchOptions extends PlannedOptions<RollbackResult> {
-  /** How many undo points there may be afterwards, the new one counted, 1 or more; 1 unless given. Older ones are dropped. */
+  /**
+   * How many undo points there may be afterwards, the new one counted, 1 or more. Older ones are dropped. Unless given it is
+   * 1, or all where there is nothing newer than the snapshot: a rollback that is done once more drops nothing.
+   */
   readonly keepUndo?: bigint | number | string;
   /** Go on although processes have the volume in use: they keep what they have open, which is moved aside. */
   readonly force?: boolean;

@@ -44,7 +44,7 @@ export async function runGuest<T>({ lab, zfs, line, collect, signal }: GuestTask
       // Again and again: cut while it boots, it is booted once more.
       while (guest.exitCode === null && guest.signalCode === null) {
         // It fails when there is nothing to cut at the moment.
-        await promisify(execFile)(join(lab, "zfs-cut"), [folder]).catch(() => undefined);
+        await cutPower(lab, folder);
         await Promise.race([ended, setTimeout(100)]);
       }
     };
@@ -55,6 +55,15 @@ export async function runGuest<T>({ lab, zfs, line, collect, signal }: GuestTask
     signal.removeEventListener("abort", onAbort);
     return { status: guest.exitCode, output: stdout + stderr, collected: await collect(folder) };
   } finally {
+    await cutPower(lab, folder);
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/**
+ * Ends whatever guest shares the folder; none is no failure. On a busy machine one that did not begin in time is booted once
+ * more, and what was given up goes on for ever: its kernel is in a session of its own, where the lab's kill does not reach.
+ */
+export async function cutPower(lab: string, folder: string): Promise<void> {
+  await promisify(execFile)(join(lab, "zfs-cut"), [folder]).catch(() => undefined);
 }

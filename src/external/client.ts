@@ -128,7 +128,7 @@ function explained(error: unknown, what: string, socket: string): BtmError {
   const where = `the daemon's socket ${quote(socket)}`;
   if (code === "EACCES" || code === "EPERM") {
     return new BtmError("PERMISSION_DENIED", `Cannot ${what}: ${where} is not open to this user`, {
-      hint: "Put the user into the group btm: usermod -aG btm USER, and log in again",
+      hint: "Put the user into the group btm: usermod -aG btm USER, and log in again; is there none, groupadd --system btm first, and restart the daemon",
       cause: error,
     });
   }

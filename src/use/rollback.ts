@@ -3,6 +3,7 @@ import type { UndoPoint } from "../driver/driver.ts";
 import { BtmError } from "../errors.ts";
 import { type HeightInput, parseHeight } from "../height.ts";
 import type { RollbackOptions, RollbackResult, SwitchOptions } from "../results.ts";
+import { choiceWarnings } from "../rollback/choice-warnings.ts";
 import { chooseTarget } from "../rollback/choose.ts";
 import { quote } from "../text.ts";
 import { switchTo } from "./switch.ts";
@@ -38,7 +39,8 @@ export async function rollback(
       await refuseHeld(volume, asked, `Cannot roll back ${quote(volume.name)} to ${String(asked)}`);
     }
     const { target, choice } = chooseTarget(volume.name, snapshots, asked, strict);
-    return { goal: { kind: "snapshot", snapshot: target }, asked, choice };
+    const warnings = choiceWarnings(target, snapshots, await volume.undoPoints(), asked);
+    return { goal: { kind: "snapshot", snapshot: target }, asked, choice, warnings };
   });
 }
 
@@ -54,10 +56,15 @@ export async function undo(
     const point = asked === undefined ? latestOf(all) : undoPointOf(volume, all, asked, "bring back");
     if (point === undefined) {
       throw new BtmError("NO_SUCH_UNDO", `Cannot undo a rollback of ${quote(volume.name)}: it has no undo point`, {
-        hint: "A rollback makes one, unless it is told to discard what is newer",
+        hint: "A rollback makes one; --discard-newer, undo --drop and a daemon that is short of space take it away",
       });
     }
-    return { goal: { kind: "undo", point }, asked: undefined, choice: asked === undefined ? "latest" : "exact" };
+    return {
+      goal: { kind: "undo", point },
+      asked: undefined,
+      choice: asked === undefined ? "latest" : "exact",
+      warnings: [],
+    };
   });
 }
 

@@ -13,6 +13,8 @@ import { sameSnapshots } from "./use.ts";
 
 export interface Chosen extends Pick<RollbackResult, "asked" | "choice"> {
   readonly goal: Goal;
+  /** Of what was chosen. */
+  readonly warnings: readonly string[];
 }
 
 /** Says what a volume is put back to. */
@@ -40,7 +42,7 @@ export async function planSwitch(
 ): Promise<Planned> {
   const { dryRun, signal } = wishes;
   const snapshots = await volume.snapshots();
-  const { goal, asked, choice } = await choose(volume, snapshots);
+  const { goal, asked, choice, warnings } = await choose(volume, snapshots);
   const ofFamily = await familyGlobs(goal, wishes);
   const all = [...new Set([...wishes.globs, ...ofFamily])];
   const carried = await lookAtCarried(volume, goal, { ...wishes, globs: all, asked: wishes.globs });
@@ -50,7 +52,7 @@ export async function planSwitch(
   const plan = await volume.planRollback(goal, {
     discardNewer: wishes.discardNewer,
     discardForeign: wishes.discardForeign,
-    keepUndo: wishes.keepUndo,
+    keepUndo: wishes.keepUndo ?? (movesNothing(goal, snapshots) ? Number.MAX_SAFE_INTEGER : DEFAULT_KEEP_UNDO),
     carries: globs.length > 0,
     signal,
   });
@@ -78,6 +80,7 @@ export async function planSwitch(
     blockers: dryRun ? [...blockers, ...(await lockedBlockers(volume))] : [],
     warnings: [
       ...unseenWarnings(dryRun),
+      ...warnings,
       ...plan.warnings,
       ...carried.warnings,
       ...forcedWarnings(forced, undo !== undefined),
@@ -107,6 +110,16 @@ function identified({ target, point, moved, returned, destroyed, discarded, drop
   const goal = [target, point].flatMap((one) => one ?? []);
   return [...goal, ...moved, ...returned, ...destroyed, ...discarded, ...dropped];
 }
+
+/**
+ * The same rollback once more, by a hand or a script that tries again: what it would keep holds no snapshot, and must not
+ * cost the undo point that the first one made.
+ */
+function movesNothing(goal: Goal, snapshots: readonly Snapshot[]): boolean {
+  return goal.kind === "snapshot" && !snapshots.some(({ height }) => height > goal.snapshot.height);
+}
+
+const DEFAULT_KEEP_UNDO = 1;
 
 function heightOf(goal: Goal): Height {
   return goal.kind === "snapshot" ? goal.snapshot.height : (goal.point.from ?? goal.point.to);

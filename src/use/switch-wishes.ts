@@ -14,7 +14,8 @@ export interface SwitchWishes extends Omit<RollbackOptions, "strict"> {
 export interface Wishes {
   readonly discardNewer: boolean;
   readonly discardForeign: boolean;
-  readonly keepUndo: number;
+  /** undefined when it was not said. */
+  readonly keepUndo: number | undefined;
   readonly force: boolean;
   /** The names, as they were given. */
   readonly units: readonly string[];
@@ -32,7 +33,7 @@ export async function checkWishes(options: SwitchWishes): Promise<Wishes> {
   const { discardNewer, discardForeign, force = false, allowSignerRewind = false, dryRun = false } = options;
   const globs = checkGlobs(checkTexts("preserve", options.preserve));
   const units = checkTexts("services", options.services);
-  const keepUndo = parseKeepUndo(options.keepUndo ?? 1);
+  const keepUndo = options.keepUndo === undefined ? undefined : parseKeepUndo(options.keepUndo);
   const services = units.length === 0 ? [] : await checkUnits(units);
   const { confirm, signal } = options;
   return {

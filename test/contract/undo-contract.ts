@@ -129,6 +129,20 @@ export function undoContract(volume: CurrentVolume, { isSlow }: Traits): void {
     expect((await btm.undoPoints()).map(({ number }) => number)).toEqual([4, 5]);
   });
 
+  it("drops none for a rollback that is done once more, and leaves no snapshot behind, unless told to", async () => {
+    const btm = btmOf(volume());
+    await grow(btm, volume(), [0, 10, 20]);
+    const before = volume().live();
+    const numbers = async (): Promise<unknown[]> => (await btm.undoPoints()).map(({ number }) => number);
+    await btm.rollback(10);
+    for (const again of [10, 15]) expect((await btm.rollback(again)).dropped).toEqual([]);
+    expect(await numbers()).toEqual([1, 2, 3]);
+    await btm.undo(1, { keepUndo: 9 });
+    expect(volume().live()).toEqual(before);
+    expect((await btm.rollback(0)).dropped.map(({ number }) => number)).toEqual([2, 3, 4]);
+    expect((await btm.rollback(0, { keepUndo: 1 })).dropped).toHaveLength(1);
+  });
+
   it.each([0, -1, 1.5, "many", NaN])("refuses to keep %j undo points", async (keepUndo) => {
     const btm = btmOf(volume());
     await grow(btm, volume(), [0]);

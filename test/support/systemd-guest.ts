@@ -3,12 +3,13 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 
 import { guestEnvironment } from "../../tools/guest-environment.ts";
 import { findLab } from "../../tools/find-zfs.ts";
+import { cutPower } from "../../tools/guest.ts";
 import { run } from "./run.ts";
 import { fileOf } from "./fixture.ts";
 
@@ -43,6 +44,7 @@ export async function inSystemd(
   args: readonly string[] = [],
 ): Promise<unknown> {
   const folder = await mkdtemp(join(tmpdir(), "btm-systemd-"));
+  const isZfs = systemd.endsWith("/zfs-run");
   try {
     const modules = join(ROOT, "node_modules");
     for (const name of ["koffi", "@koromix"]) {
@@ -64,7 +66,7 @@ export async function inSystemd(
     // The one shell is the guest's own; the words are paths of ours.
     const line = `'${folder}/node' --no-warnings '${bundle}' ${args.join(" ")}`;
     // The kernel of the lab, which has ZFS, boots a systemd too, when it is told to.
-    const boots = systemd.endsWith("/zfs-run") ? ["-s"] : [];
+    const boots = isZfs ? ["-s"] : [];
     const guest = spawn(systemd, [...boots, "-w", folder, line], {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...(await guestEnvironment()), VMTIMEOUT: String(GUEST_MS / 1000) },
@@ -73,6 +75,7 @@ export async function inSystemd(
     if (guest.exitCode !== 0) throw new Error(`The guest ended with ${String(guest.exitCode)}: ${stdout}${stderr}`);
     return JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
   } finally {
+    if (isZfs) await cutPower(dirname(systemd), folder);
     await rm(folder, { recursive: true, force: true });
   }
 }

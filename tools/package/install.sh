@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs btm and its daemon on a machine with systemd, upgrades what is there, or takes it away again.
 set -euo pipefail
+umask 022
 
 usage() {
   cat <<'USAGE'
@@ -93,8 +94,10 @@ if [[ -n $uninstall ]]; then
     if [[ -L $link ]]; then systemctl disable "$(basename -- "$link")" 2>/dev/null || true; fi
   done
   rm -f "$units/btm-daemon.service" "$units/btm-recover@.service" "$binary" "$completion" "$manual"
-  rm -rf "$documents/docs" "$documents/docs.new"
-  rmdir "$documents" 2>/dev/null || true
+  if [[ ! -L $documents ]]; then
+    rm -rf "$documents/docs" "$documents/docs.new"
+    rmdir "$documents" 2>/dev/null || true
+  fi
   if [[ -e $config ]]; then
     if is_ours "$config"; then rm -f "$config"; else say "left alone, for it was changed: $config"; fi
   fi
@@ -112,6 +115,10 @@ fi
 for file in btm btm-daemon.service btm-recover@.service completion.bash btm.1 docs; do
   if [[ ! -e $here/$file ]]; then die 1 "the package is not whole: $here/$file is missing"; fi
 done
+# What is below a link is somebody else's.
+if [[ -L $documents ]] || [[ -e $documents && ! -d $documents ]]; then
+  die 1 "$documents is a link or no directory, and the documents belong there: move it away"
+fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "$here/btm" --version >"$work/version" || die 1 "$here/btm does not run on this machine"
@@ -165,6 +172,7 @@ mkdir -p "$documents"
 rm -rf "$documents/docs.new"
 cp -r "$here/docs" "$documents/docs.new"
 chown -R root:root "$documents/docs.new"
+chmod -R u=rwX,go=rX "$documents/docs.new"
 rm -rf "$documents/docs"
 mv -T "$documents/docs.new" "$documents/docs"
 if [[ $wanted != "$config" ]] && ! cmp -s "$wanted" "$config"; then

@@ -19,7 +19,7 @@ export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/n
 # put_documents FOLDER: the pages that messages name.
 put_documents() {
   local page
-  (cd docs && find . -type f) | while read -r page; do install -D -m 644 "docs/$page" "$1/$page"; done
+  (cd docs && find . -type f \( -name '*.md' -o -name '*.yaml' \)) | while read -r page; do install -D -m 644 "docs/$page" "$1/$page"; done
 }
 
 case $kind in

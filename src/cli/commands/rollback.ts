@@ -43,19 +43,12 @@ export const rollback: Command<RollbackFlags> = async (flags, context) => {
 
 /** @param volume as it is shown */
 export function switchOptions(flags: SwitchFlags, context: Context, volume: string, question: string): SwitchOptions {
-  const {
-    dryRun = false,
-    keepUndo = "1",
-    service = [],
-    preserve = [],
-    force = false,
-    allowSignerRewind = false,
-  } = flags;
+  const { dryRun = false, keepUndo, service = [], preserve = [], force = false, allowSignerRewind = false } = flags;
   const show = (plan: RollbackResult, write: (line: string) => void): void => {
     showSwitch(context, volume, plan, write);
   };
   return {
-    keepUndo,
+    ...(keepUndo === undefined ? {} : { keepUndo }),
     services: service,
     preserve,
     force,

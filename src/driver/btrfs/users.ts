@@ -24,7 +24,7 @@ export function usersOfAll(place: Place, directory: number, paths: readonly stri
 
 export function inUse(action: string, users: readonly Blocker[]): BtmError {
   return new BtmError("BLOCKED", `Cannot ${action}: ${users.map((user) => user.message).join("; ")}`, {
-    hint: "Stop the node, then run the command again",
+    hint: "Stop what uses it, then run the command again",
     details: { blockers: users },
   });
 }

@@ -84,7 +84,7 @@ function inTheWay(action: string, blockers: readonly Blocker[]): BtmError {
   const unseen = "something that cannot be seen from here";
   const who = blockers.length === 0 ? unseen : blockers.map((blocker) => blocker.message).join("; ");
   return new BtmError("BLOCKED", `Cannot ${action}: it is in use: ${who}`, {
-    hint: "Stop the node, then run the command again",
+    hint: "Stop what uses it, then run the command again",
     details: { blockers },
   });
 }
