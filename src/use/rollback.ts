@@ -39,7 +39,8 @@ export async function rollback(
       await refuseHeld(volume, asked, `Cannot roll back ${quote(volume.name)} to ${String(asked)}`);
     }
     const { target, choice } = chooseTarget(volume.name, snapshots, asked, strict);
-    const warnings = choiceWarnings(target, snapshots, await volume.undoPoints(), asked);
+    const points = choice === "nearest-below" ? await volume.undoPoints() : [];
+    const warnings = choiceWarnings(target, snapshots, points, asked);
     return { goal: { kind: "snapshot", snapshot: target }, asked, choice, warnings };
   });
 }
