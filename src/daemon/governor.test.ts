@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
+import { someSnapshot } from "../../test/support/some-snapshot.ts";
 import type { Snapshot, UndoPoint } from "../driver/driver.ts";
-import { parseHeight } from "../height.ts";
 import { parseConfig } from "./config-file.ts";
 import type { FreeSpace } from "./free-space.ts";
 import { Governor, type GovernorDeps } from "./governor.ts";
@@ -140,17 +140,7 @@ function siblingsIn(pool: Pool, waits: () => number): Governor[] {
 }
 
 function some(count: number): Snapshot[] {
-  return Array.from({ length: count }, (_, i) => ({
-    height: parseHeight(i),
-    name: `data@${String(i)}`,
-    path: undefined,
-    createdAt: new Date(0),
-    mark: { btm: 1, height: String(i), volume: "data", origin: "u" },
-    pinned: false,
-    note: undefined,
-    neededBy: [],
-    uuid: String(i),
-  }));
+  return Array.from({ length: count }, (_, i) => someSnapshot(i));
 }
 
 describe("of two whose snapshots go together", () => {

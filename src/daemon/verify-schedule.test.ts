@@ -1,25 +1,14 @@
 import { expect, it } from "vitest";
 
+import { someSnapshot } from "../../test/support/some-snapshot.ts";
 import type { Snapshot } from "../driver/driver.ts";
-import type { Height } from "../height.ts";
 import { dueForProof, lastProof, nextRetryMs, PERIODS } from "./verify-schedule.ts";
 
 const NOW = Date.parse("2026-11-26T12:00:00Z");
 
 function snapshot(height: bigint, agoMs?: number): Snapshot {
   const verified = { outcome: "exact", at: new Date(NOW - (agoMs ?? 0)).toISOString(), seconds: 1 } as const;
-  return {
-    height: height as Height,
-    name: `v@${String(height)}`,
-    path: undefined,
-    createdAt: new Date(0),
-    mark: { btm: 1, height: String(height), volume: "v", origin: "o" },
-    pinned: false,
-    note: undefined,
-    neededBy: [],
-    uuid: String(height),
-    ...(agoMs === undefined ? {} : { record: { btm: 1, verified } }),
-  };
+  return someSnapshot(height, agoMs === undefined ? {} : { record: { btm: 1, verified } });
 }
 
 const due = (snapshots: readonly Snapshot[], triedAt?: number): bigint | undefined =>

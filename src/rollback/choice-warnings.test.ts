@@ -1,23 +1,15 @@
 import { expect, it } from "vitest";
 
+import { someSnapshot } from "../../test/support/some-snapshot.ts";
 import type { Snapshot, UndoPoint } from "../driver/driver.ts";
-import type { Height } from "../height.ts";
 import { choiceWarnings } from "./choice-warnings.ts";
 
 function snapshot(height: bigint, outcome?: "exact" | "passed" | "differs" | "failed"): Snapshot {
   const at = "2026-11-26T12:00:00.000Z";
-  return {
-    height: height as Height,
-    name: `v@${String(height)}`,
-    path: undefined,
-    createdAt: new Date(0),
-    mark: undefined,
-    pinned: false,
-    note: undefined,
-    neededBy: [],
-    uuid: String(height),
-    ...(outcome === undefined ? {} : { record: { btm: 1, verified: { outcome, at, seconds: 1 } } }),
-  };
+  return someSnapshot(
+    height,
+    outcome === undefined ? {} : { record: { btm: 1, verified: { outcome, at, seconds: 1 } } },
+  );
 }
 
 const point = (number: number, ...heights: readonly bigint[]): UndoPoint => {

@@ -1,21 +1,12 @@
 import { describe, expect, it } from "vitest";
 
+import { someSnapshot } from "../../test/support/some-snapshot.ts";
 import type { Snapshot } from "../driver/driver.ts";
 import { isBtmError } from "../errors.ts";
 import { parseHeight } from "../height.ts";
 import { chooseTarget } from "./choose.ts";
 
-const snapshot = (height: number, marked = true): Snapshot => ({
-  height: parseHeight(height),
-  name: `data@${String(height)}`,
-  path: undefined,
-  createdAt: new Date(0),
-  mark: marked ? { btm: 1, height: String(height), volume: "data", origin: "u" } : undefined,
-  pinned: false,
-  note: undefined,
-  neededBy: [],
-  uuid: String(height),
-});
+const snapshot = (height: number, marked = true): Snapshot => someSnapshot(height, marked ? {} : { mark: undefined });
 
 const chosen = (snapshots: readonly Snapshot[], asked?: number, strict = false): string => {
   try {

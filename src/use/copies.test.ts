@@ -1,23 +1,12 @@
 import { expect, it } from "vitest";
 
-import type { OpenClone, Snapshot } from "../driver/driver.ts";
+import { someSnapshot } from "../../test/support/some-snapshot.ts";
+import type { OpenClone } from "../driver/driver.ts";
 import { BtmError } from "../errors.ts";
-import { type Height, parseHeight } from "../height.ts";
 import { type Copy, closeCopy } from "./copies.ts";
 import type { Use } from "./use.ts";
 
-const height: Height = parseHeight(10);
-const snapshot: Snapshot = {
-  height,
-  name: "chain@10",
-  path: undefined,
-  createdAt: new Date(0),
-  mark: undefined,
-  pinned: false,
-  note: undefined,
-  neededBy: [],
-  uuid: "u",
-};
+const snapshot = someSnapshot(10, { name: "chain@10" });
 const refused = new BtmError("LOCKED", "Cannot lock chain: somebody else has it");
 const use: Pick<Use, "run"> = { run: () => Promise.reject(refused) };
 const copy = (release: () => void): Pick<Copy, "clone" | "claim" | "snapshot"> => {

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
+import { someSnapshot } from "../../test/support/some-snapshot.ts";
 import { parseCfg } from "../cfg.ts";
 import type { Capabilities, Snapshot, Volume } from "../driver/driver.ts";
 import { BtmError } from "../errors.ts";
@@ -13,17 +14,7 @@ import { snapshotGroup } from "./snapshot-group.ts";
 import { thinGroup } from "./thin-group.ts";
 import { mustStay, type Use } from "./use.ts";
 
-const snapshot = (height: number | bigint, pinned = false): Snapshot => ({
-  height: parseHeight(height),
-  name: `data@${String(height)}`,
-  path: undefined,
-  createdAt: new Date(0),
-  mark: { btm: 1, height: String(height), volume: "data", origin: "u" },
-  pinned,
-  note: undefined,
-  neededBy: [],
-  uuid: String(height),
-});
+const snapshot = (height: number | bigint, pinned = false): Snapshot => someSnapshot(height, { pinned });
 
 /** From the one to the other, in tens. */
 const tens = (from: number, to: number): Snapshot[] =>
