@@ -40,7 +40,7 @@ function checkFound({ status, said }: Answer & { readonly kind: "ended" }): void
   if (status !== 126 && status !== 127) return;
   const what = `the check could not start something, it ended with status ${String(status)}${saidText(said)}`;
   throw new BtmError("BAD_OPTION", `Cannot verify: ${what}`, {
-    hint: "1 to 125 say that a snapshot is no good, as to git bisect run",
+    hint: "Say where it is, by an absolute path perhaps; any other status than 0 says that the snapshot is no good",
   });
 }
 

@@ -77,6 +77,7 @@ export class Verification {
     this.#log.warning(`${this.#volume.name}: the verification is ended, and tried again in an hour: space is short`);
     this.#isInTheWay.abort();
     this.#triedAt = Date.now();
+    this.#retryMs = undefined;
     try {
       await this.#end(this.#unit);
     } catch (error) {

@@ -31,6 +31,15 @@ describe.each(kinds.filter(({ systemd }) => systemd !== undefined))(
       expect(rest).toEqual({ there: [], group: 2 });
     });
 
+    it("follows no link to where somebody else has documents, and touches nothing", () => {
+      expect(results["a link where the documents belong"]).toEqual({
+        status: 1,
+        said: expect.stringContaining("/usr/local/share/doc/btm is a link") as string,
+        there: [],
+        isMineThere: true,
+      });
+    });
+
     it("helps", () => {
       expect(results["help"]).toMatchObject({
         status: 0,
