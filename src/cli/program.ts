@@ -207,7 +207,10 @@ function checking(command: Commander): Commander {
 /** What rollback and undo have in common. */
 function switching(command: Commander): Commander {
   return planned(common(command))
-    .option("--keep-undo <count>", "how many undo points are kept, this one counted (default: 1, or all when nothing is newer)")
+    .option(
+      "--keep-undo <count>",
+      "how many undo points are kept, this one counted (default: 1, or all when nothing is newer)",
+    )
     .option("--service <unit>", "stop this systemd unit before, and start it afterwards; may be repeated", collect)
     .option("--force", "go on although processes have the volume in use")
     .option("--preserve <glob>", "keep what matches as it is now, relative to the volume; may be repeated", collect)
